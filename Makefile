@@ -1,0 +1,77 @@
+# The only place that a person types. `make help` is made from the comments behind the targets.
+STUDY ?= all
+DATA ?= phantom
+PROFILE ?= quick
+SEED ?= 0
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+PYTHON ?= python3
+PROFILE_SNAKEMAKE ?=
+# TORCH=cpu asks uv for PyTorch's CPU build from PyTorch's own index, 4 GB less; it needs that index and cannot be tried offline
+TORCH ?=
+
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export MPLBACKEND := agg
+STUDIES = $(if $(filter all,$(STUDY)),$(patsubst notebooks/%,%,$(basename $(wildcard notebooks/[0-9][0-9]_*.toml))),$(subst $(comma), ,$(STUDY)))
+comma := ,
+NUMBERS = $(foreach s,$(STUDIES),$(shell echo $(s) | cut -c1-2))
+SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-incomplete --rerun-triggers mtime \
+	--quiet host reason rules progress $(if $(PROFILE_SNAKEMAKE),--workflow-profile $(PROFILE_SNAKEMAKE)) \
+	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
+
+.DEFAULT_GOAL := help
+.PHONY: reproduce test lint bench data lab site doctor clean help
+
+# ---- what to do
+reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
+ifdef DRY
+	@python -m studylib plan $(NUMBERS) --data $(DATA) --profile $(PROFILE) --seed $(SEED)
+else
+	@mkdir -p logs
+	@python -m studylib plan $(NUMBERS) --data $(DATA) --profile $(PROFILE) --seed $(SEED)
+	@status=0; $(SNAKEMAKE) || status=$$?; python -m studylib site || status=$$?; \
+		python -m studylib summary $(NUMBERS) --data $(DATA) --profile $(PROFILE); exit $$status
+endif
+
+test: .venv/.ready ## every test: values, faults, notebooks (nbval)
+	python -m pytest -q -n $(JOBS) --dist loadscope
+
+lint: .venv/.ready ## ruff on code and notebooks, formatting too
+	ruff check .
+	ruff format --check .
+
+bench: .venv/.ready ## speed of training and maps as ratios, interleaved in one run
+	python -m pytest -q bench -s
+
+data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
+	@python -m studylib data list
+
+lab: .venv/.ready ## the notebooks in Jupyter
+	jupyter lab notebooks
+
+site: .venv/.ready ## reports/index.html from the reports that are there
+	@python -m studylib site
+
+doctor: .venv/.ready ## what is here (Python, cores, memory, weights, data, accelerator) and what each profile would take
+	@python -m studylib doctor
+
+clean: ## remove trained networks, caches and logs; reports and the environment stay
+	rm -rf runs logs .snakemake .pytest_cache .ruff_cache
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+# ---- set-up, done by itself
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "setting up .venv from requirements.lock (once, about a minute; 6 GB on disk)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install -q uv
+ifeq ($(TORCH),cpu)
+	@.venv/bin/uv pip install -q --torch-backend cpu -r pyproject.toml --extra test
+else
+	@.venv/bin/uv pip sync -q requirements.lock
+endif
+	@.venv/bin/uv pip install -q --no-deps -e .
+	@touch $@
+	@echo "ready"

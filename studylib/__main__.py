@@ -1,0 +1,168 @@
+"""python -m studylib VERB: thin; every verb is one call into the package. Heavy libraries are imported by the verb that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+VERBS = {
+    "fits": "train the networks that a study's settings ask for; several processes may share the work",
+    "report": "run a study's notebook and write its report, unless an up-to-date one is there",
+    "refresh": "take the outputs of the quick phantom report into the committed notebook",
+    "plan": "say what a run would do: fits, reports, expected minutes",
+    "site": "write reports/index.html from the reports that are there",
+    "summary": "print the verdicts of the reports of a run",
+    "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
+    "data": "list the known data sets, or check a folder in our layout",
+    "doctor": "say what is here and what each profile would take",
+    "environment": "write environment.yml from pyproject.toml",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every verb with its options."""
+    top = argparse.ArgumentParser(prog="studylib", description="Do class activation maps show where a classifier looks?")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    made = {name: verbs.add_parser(name, help=text, description=text) for name, text in VERBS.items()}
+    for name in ("fits", "report", "plan", "summary"):
+        made[name].add_argument("studies", nargs="+" if name != "report" else 1, metavar="STUDY", help="two digits, 02")
+        made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
+        made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
+        made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
+    made["refresh"].add_argument("study", metavar="STUDY")
+    made["claims"].add_argument("what", choices=("diff", "list"))
+    made["claims"].add_argument("study", metavar="STUDY")
+    made["claims"].add_argument("--data", default="phantom")
+    made["claims"].add_argument("--profile", default="quick")
+    made["data"].add_argument("what", choices=("list", "check"))
+    made["data"].add_argument("folder", nargs="?", help="for check: a folder with dataset.json and metadata.csv")
+    made["doctor"].add_argument("--deep", action="store_true", help="also compare checksums of weights and every image")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; errors of the user's making are one message on stderr and status 1."""
+    asked = parser().parse_args(arguments)
+    try:
+        return globals()[f"_{asked.verb}"](asked) or 0
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not is_expected(error) or os.environ.get("STUDYLIB_TRACEBACK"):
+            raise
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an error was written for a user: ours, by name, so that no module is imported to find out."""
+    names = {"SettingsError", "ClaimsError", "DataError", "LeakError", "ReportError", "RootError", "CatalogueError", "SiteError"}
+    return any(kind.__name__ in names for kind in type(error).__mro__)
+
+
+def _fits(asked) -> None:
+    from studylib.training.memory import keep_buffers
+
+    keep_buffers()
+    from studylib.study.root import find_root, runs_folder
+    from studylib.study.settings import check_parameters, load_settings
+
+    check_parameters(asked.data, asked.profile, asked.seed)
+    root = find_root()
+    for study in asked.studies:
+        settings = load_settings(study, root)
+        settings.profile(asked.profile)
+        from studylib.study.train import Workshop
+
+        workshop = Workshop(settings, asked.data, asked.profile, asked.seed, runs_folder(root))
+        workshop.train(lambda line: print(line, flush=True))
+
+
+def _report(asked) -> None:
+    from studylib.study.run import report
+
+    folder = report(asked.studies[0], asked.data, asked.profile, asked.seed, asked.force)
+    print(f"report {asked.studies[0]} in {folder.parent.parent.name}/{folder.parent.name}/{folder.name}/", flush=True)
+
+
+def _refresh(asked) -> None:
+    from studylib.study.run import refresh
+
+    refresh(asked.study)
+
+
+def _plan(asked) -> None:
+    from studylib.study.plan import estimate
+    from studylib.study.settings import check_parameters
+
+    check_parameters(asked.data, asked.profile, asked.seed)
+    for study in asked.studies:
+        cost = estimate(study, asked.data, asked.profile)
+        print(
+            f"study {study} {asked.data}-{asked.profile}: {cost['fits']} fits, {cost['reports']} report, "
+            f"about {cost['minutes']:g} minutes on two cores; finished fits are not trained again"
+        )
+
+
+def _site(asked) -> None:
+    from studylib.study.root import find_root, reports_folder
+    from studylib.study.site import build
+
+    page = build(reports_folder(find_root()))
+    print(f"site {page.parent.name}/{page.name}")
+
+
+def _summary(asked) -> None:
+    from studylib.study.summary import summary
+
+    print(summary(asked.studies, asked.data, asked.profile))
+
+
+def _claims(asked) -> int:
+    from studylib.study.summary import claims_diff, claims_list
+
+    if asked.what == "list":
+        print(claims_list(asked.study))
+        return 0
+    text, changed = claims_diff(asked.study, asked.data, asked.profile)
+    print(text)
+    return int(changed)
+
+
+def _data(asked) -> int:
+    if asked.what == "list":
+        from studylib.data.catalogue import listing
+
+        print(listing())
+        return 0
+    if not asked.folder:
+        print("data check: name a folder that holds dataset.json and metadata.csv", file=sys.stderr)
+        return 2
+    from studylib.data.dataset import load_dataset
+
+    dataset = load_dataset(Path(asked.folder))
+    counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
+    print(f"{dataset.name}: {len(dataset)} images ({counts}), {len(set(dataset.groups()))} groups, {dataset.fingerprint}; no problem found")
+    return 0
+
+
+def _doctor(asked) -> None:
+    from studylib.study.doctor import report
+    from studylib.study.root import find_root
+
+    print(report(find_root(), deep=asked.deep))
+
+
+def _environment(asked) -> None:
+    from studylib.study.environment import write
+    from studylib.study.root import find_root
+
+    print(f"wrote {write(find_root()).name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""How bright each tissue is: looks like those of T1, contrast-enhanced T1, T2 and FLAIR; bias field, texture and Rician noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from studylib.data.phantoms import anatomy
+
+# Brightness, 0 to 1, in the order of the tissue map:
+#         air   fat   muscle bone marrow csf   grey  white deep  dura  ventricle folia stem
+TISSUES = {
+    "t1": (0.01, 0.82, 0.36, 0.05, 0.42, 0.14, 0.43, 0.60, 0.48, 0.30, 0.12, 0.47, 0.56),
+    "t1c": (0.01, 0.72, 0.34, 0.05, 0.32, 0.11, 0.35, 0.43, 0.37, 0.52, 0.09, 0.37, 0.41),
+    "t2": (0.01, 0.55, 0.20, 0.04, 0.30, 0.78, 0.48, 0.33, 0.40, 0.30, 0.85, 0.45, 0.34),
+    "flair": (0.01, 0.62, 0.30, 0.05, 0.25, 0.10, 0.46, 0.36, 0.43, 0.25, 0.07, 0.44, 0.38),
+}
+# Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, and its rim hardly differs from the brain.
+LESIONS = {
+    "t1": {"rim": 0.40, "core": 0.18, "solid": 0.30, "oedema": 0.42},
+    "t1c": {"rim": 0.86, "core": 0.22, "solid": 0.80, "oedema": 0.29},
+    "t2": {"rim": 0.66, "core": 0.90, "solid": 0.76, "oedema": 0.62},
+    "flair": {"rim": 0.78, "core": 0.48, "solid": 0.82, "oedema": 0.66},
+}
+LOOKS = tuple(TISSUES)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One patient's scanner settings."""
+
+    name: str
+    brightness: np.ndarray  # (13,) by tissue
+    lesion: dict[str, float]
+    gain: float
+    gamma: float
+    bias: np.ndarray  # (5,): coefficients of x, y, x^2, xy, y^2
+    texture: float
+    noise: float  # of the Rician noise, in units of full brightness
+    blur: float  # in pixels of the finished image
+
+
+def draw_look(name: str, rng: np.random.Generator) -> Look:
+    """Draw one patient's variant of a look (t1, t1c, t2, flair)."""
+    if name not in TISSUES:
+        raise ValueError(f"look '{name}' is unknown (known: {', '.join(LOOKS)})")
+    base = np.array(TISSUES[name]) * rng.normal(1, 0.05, 13).clip(0.85, 1.15)
+    base[anatomy.STEM] = 0.7 * base[anatomy.WHITE] + 0.3 * base[anatomy.GREY]
+    return Look(
+        name=name,
+        brightness=base.astype(np.float32),
+        lesion=dict(LESIONS[name]),
+        gain=float(rng.uniform(0.80, 1.10)),
+        gamma=float(rng.uniform(0.90, 1.12)),
+        bias=rng.normal(0, 0.07, 5),
+        texture=float(rng.uniform(0.03, 0.07)),
+        noise=float(rng.uniform(0.010, 0.028)),
+        blur=float(rng.uniform(0.45, 0.75)),
+    )
+
+
+def render_clean(tissue: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """Turn a tissue map (2 s, 2 s) into a noise-free slice with texture, float32 (2 s, 2 s) in 0..1."""
+    n = tissue.shape[0]
+    grain = cv2.resize(rng.normal(0, 1, (n // 3, n // 3)).astype(np.float32), (n, n), interpolation=cv2.INTER_CUBIC)
+    clean = look.brightness[tissue] * (1 + np.float32(look.texture) * grain)
+    return clean.astype(np.float32)
+
+
+def shrink(clean: np.ndarray, look: Look) -> np.ndarray:
+    """Blur like a scanner's point spread and halve the size, float32 (s, s)."""
+    n = clean.shape[0] // 2
+    return cv2.resize(cv2.GaussianBlur(clean, (0, 0), 2 * look.blur), (n, n), interpolation=cv2.INTER_AREA)
+
+
+def expose(clean: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """Apply gamma, bias field and gain, add Rician noise, and store as uint8 (s, s); the noise does not depend on the slice."""
+    n = clean.shape[0]
+    line = np.linspace(-1, 1, n, dtype=np.float32)
+    x, y = line[None, :], line[:, None]
+    b = look.bias.astype(np.float32)
+    field = np.exp(b[0] * x + b[1] * y + b[2] * (x * x - 0.33) + b[3] * x * y + b[4] * (y * y - 0.33))
+    signal = np.clip(clean, 0, None) ** np.float32(look.gamma) * field * np.float32(look.gain)
+    real, imaginary = rng.standard_normal((2, n, n), dtype=np.float32) * np.float32(look.noise)
+    return np.rint(np.clip(np.hypot(signal + real, imaginary), 0, 1) * 255).astype(np.uint8)

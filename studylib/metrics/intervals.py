@@ -1,0 +1,294 @@
+"""Estimates with intervals: bootstrap over groups, paired and unpaired differences, seeds.
+
+Rows of one group (patient, slide, woman) are not independent: whole groups are resampled, never rows. Tests that give
+only a p value (Holm, McNemar, Wilcoxon, Kendall) stand in `comparisons` and are offered here under the same names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from studylib.metrics.comparisons import holm, mcnemar, sign_flip_p, trend, wilcoxon
+from studylib.metrics.resampling import drawer, finite_rows, group_codes, multiplicities, numbers, only, ratio
+
+__all__ = [
+    "Estimate", "difference_between", "difference_by", "exact", "groups_needed", "holm", "mcnemar", "mean_by",
+    "of_columns", "seed_range", "statistic_by", "t_interval", "trend", "two_level", "wilcoxon",
+]  # fmt: skip
+
+FEW = 10  # with fewer groups a percentile interval is too narrow: it is called indicative
+UNDEFINED_SHARE = 0.1  # with more undefined resamples than this there is no interval: the rest is a biased choice
+EXACT, RANGE = "exact", "seed range"  # first words of `how` where low and high are no interval
+IRREGULAR = {"woman": "women", "person": "people"}
+
+Seed = int | np.random.Generator
+Statistic = Callable[..., float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval, `n` images in `groups` groups, `unit` (what a group is) and `how` it was made."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    groups: int
+    unit: str
+    how: str
+    p: float | None = None
+
+    def __str__(self) -> str:
+        is_exact = self.how.split(":")[0] == EXACT
+        text = _digits(self.value)
+        if self.how.startswith(RANGE):
+            text += f" (range {_digits(self.low)} to {_digits(self.high)})"
+        elif math.isnan(self.low) or math.isnan(self.high):
+            text += " [no interval]"
+        elif not is_exact:
+            text += f" [{_digits(self.low)}, {_digits(self.high)}]"
+        if self.unit in ("image", "seed") or is_exact:
+            text += f", n = {_count(self.n, self.unit)}" if self.unit and (self.n > 1 or not is_exact) else ""
+        else:
+            text += f", n = {_count(self.n, 'image')}, {_count(self.groups, self.unit)}"
+        return text if self.p is None else f"{text}, p = {_digits(self.p)}"
+
+    def to_dict(self) -> dict:
+        """Return what `metrics.json` holds: NaN as None, an infinity as text (JSON has neither), p if there is one."""
+        row = {k: v for k, v in asdict(self).items() if k != "p" or v is not None}
+        for k in {"value", "low", "high", "p"} & row.keys():
+            row[k] = None if math.isnan(row[k]) else row[k] if math.isfinite(row[k]) else str(row[k])
+        return row
+
+    @classmethod
+    def from_dict(cls, row: dict) -> Estimate:
+        """Return the estimate that `to_dict` wrote."""
+        number = {k: math.nan if row[k] is None else float(row[k]) for k in {"value", "low", "high", "p"} & row.keys()}
+        return cls(**{**row, **number})
+
+
+def exact(value: float, *, n: int = 1, unit: str = "", how: str = "") -> Estimate:
+    """Return a count or an identity as an estimate without uncertainty: low = high = value."""
+    value = float(value)
+    return Estimate(value, value, value, n, n, unit, f"{EXACT}: {how}" if how else EXACT)
+
+
+def mean_by(
+    table: pd.DataFrame, column: str, group: str = "group", *, weight: str = "image", unit: str | None = None,
+    how: str | None = None, resamples: int = 2000, seed: Seed = 0,
+) -> Estimate:  # fmt: skip
+    """Return the mean of a column with a bootstrap interval over groups.
+
+    weight "image": every row counts the same; "group": every group does. Rows that are not finite are left out and
+    counted in `how`; with fewer than two groups there is no interval (NaN).
+    """
+    return _mean(table, column, group, weight, unit, how or f"mean over {weight}s", resamples, seed)[0]
+
+
+def difference_by(
+    table: pd.DataFrame, column_a: str, column_b: str, group: str = "group", *, weight: str = "image",
+    unit: str | None = None, how: str | None = None, resamples: int = 2000, flips: int = 10_000, seed: Seed = 0,
+) -> Estimate:  # fmt: skip
+    """Return the mean of a - b, paired by row, its bootstrap interval and p from flipping the sign of whole groups.
+
+    What is flipped is what each group adds to the estimate: its mean with weight "group", its sum with weight "image".
+    """
+    paired = table.assign(**{"a - b": numbers(table, column_a) - numbers(table, column_b)})
+    text = how or f"mean of {column_a} - {column_b} over {weight}s, paired by row"
+    estimate, parts = _mean(paired, "a - b", group, weight, unit, text, resamples, seed)
+    rng = np.random.default_rng([int(seed), 1] if _is_number(seed) else seed)  # a stream of its own
+    p, flipped = sign_flip_p(parts, flips, rng)
+    return replace(estimate, p=p, how=f"{estimate.how}; p from {flipped} of groups")
+
+
+def statistic_by(
+    table: pd.DataFrame, statistic: Statistic, group: str = "group", *, needs: Sequence[str] = (),
+    unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0,
+) -> Estimate:  # fmt: skip
+    """Return any statistic of a table with a bootstrap interval over groups.
+
+    statistic: `(frame) -> float`, or, much faster, `(frame, weights) -> float` with a parameter named `weights`: how
+    often each row was drawn (`of_columns` makes one). needs: columns that must be finite; other rows are left out and
+    counted in `how`. Resamples in which the statistic is NaN are left out and counted too.
+    """
+    kept, left_out = finite_rows(table, needs)
+    codes, names = group_codes(kept, group)
+    draw = drawer(statistic, kept, codes, len(names))
+    draws = [draw(m) for block in multiplicities(len(names), resamples, np.random.default_rng(seed)) for m in block]
+    text = how or getattr(statistic, "__name__", "statistic")
+    return _estimate(_value(statistic, kept), np.array(draws), [kept], len(names), group, unit, text, left_out, seed)
+
+
+def difference_between(
+    table_a: pd.DataFrame, table_b: pd.DataFrame, statistic: Statistic | str, group: str = "group", *,
+    needs: Sequence[str] = (), unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0,
+) -> Estimate:  # fmt: skip
+    """Return statistic(a) - statistic(b) where both arms hold images of the same groups: one draw serves both.
+
+    statistic as in `statistic_by`, or the name of a column (its mean). Groups that only one table has are drawn too.
+    p is twice the smaller share of resamples beyond zero, with one added to both counts, so never 0.
+    """
+    if isinstance(statistic, str):
+        needs, statistic = [*needs, statistic], of_columns(_weighted_mean, statistic)
+    (a, out_a), (b, out_b) = finite_rows(table_a, needs), finite_rows(table_b, needs)
+    both = pd.concat([only(a, group), only(b, group)], ignore_index=True).to_frame()
+    codes, names = group_codes(both, group)
+    draw_a = drawer(statistic, a, codes[: len(a)], len(names))
+    draw_b = drawer(statistic, b, codes[len(a) :], len(names))
+    blocks = multiplicities(len(names), resamples, np.random.default_rng(seed))
+    draws = np.array([draw_a(m) - draw_b(m) for block in blocks for m in block])
+    text = f"{how or 'difference of ' + getattr(statistic, '__name__', 'statistic')}, {len(a)} against {len(b)} rows"
+    value = _value(statistic, a) - _value(statistic, b)
+    estimate = _estimate(value, draws, [a, b], len(names), group, unit, text, out_a + out_b, seed)
+    if math.isnan(estimate.low):
+        return estimate
+    sure = draws[np.isfinite(draws)]
+    p = min(1.0, 2 * (1 + min((sure <= 0).sum(), (sure >= 0).sum())) / (1 + len(sure)))
+    return replace(estimate, p=float(p), how=f"{estimate.how}; p from the bootstrap")
+
+
+def two_level(
+    table: pd.DataFrame, column: str, group: str = "group", seed_column: str = "seed", *, unit: str | None = None,
+    how: str | None = None, resamples: int = 2000, seed: Seed = 0,
+) -> Estimate:  # fmt: skip
+    """Return the mean of a column over seeds and groups, both resampled (crossed); ValueError under ten seeds."""
+    kept, left_out = finite_rows(table, [column])
+    (codes, names), (rows, seeds) = group_codes(kept, group), group_codes(kept, seed_column)
+    if len(seeds) < 10:
+        raise ValueError(
+            f"{len(seeds)} seeds in '{seed_column}' are too few to resample (three cover 82 to 92 % instead of 95): ten"
+            " are needed; average over seeds first, call mean_by (these networks), and show seed_range beside it"
+        )
+    rng, cell, shape = np.random.default_rng(seed), rows * len(names) + codes, (len(seeds), len(names))
+    sums = np.bincount(cell, numbers(kept, column), math.prod(shape)).reshape(shape)
+    counts = np.bincount(cell, minlength=math.prod(shape)).reshape(shape).astype(float)
+    of_seeds = np.concatenate(list(multiplicities(len(seeds), resamples, rng)))
+    draws, at = [], 0
+    for block in multiplicities(len(names), resamples, rng):
+        drawn, at = of_seeds[at : at + len(block)], at + len(block)
+        top, bottom = (np.einsum("rg,rg->r", np.einsum("rs,sg->rg", drawn, x), block) for x in (sums, counts))
+        draws.append(ratio(top, bottom))
+    text = f"{how or 'mean over images'}, {len(seeds)} seeds and {len(names)} groups both resampled"
+    value = float(sums.sum() / counts.sum())
+    return _estimate(value, np.concatenate(draws), [kept], len(names), group, unit, text, left_out, seed)
+
+
+def seed_range(table: pd.DataFrame, column: str, seed_column: str = "seed") -> Estimate:
+    """Return the mean of a column over seeds, with the lowest and the highest seed's mean: a range, not an interval."""
+    kept, left_out = finite_rows(table, [column])
+    codes, names = group_codes(kept, seed_column)
+    means = np.bincount(codes, numbers(kept, column)) / np.bincount(codes) if len(names) else np.array([math.nan])
+    text = f"{RANGE} of {_count(len(names), 'seed')}, not an interval"
+    text += f"; {left_out} undefined rows left out" if left_out else ""
+    return Estimate(float(means.mean()), float(means.min()), float(means.max()), len(names), len(names), "seed", text)
+
+
+def t_interval(values: Sequence[float], *, unit: str = "seed", how: str = "mean") -> Estimate:
+    """Return mean and Student's t 95 % interval of a few independent values (n,), one per seed; NaN is left out."""
+    from scipy import stats
+
+    given = np.asarray(values, float)
+    x = given[np.isfinite(given)]
+    value = float(x.mean()) if len(x) else math.nan
+    half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
+    left_out = f"; {len(given) - len(x)} undefined left out" if len(x) < len(given) else ""
+    text = f"{how}; Student's t over {_plural(unit)}{left_out}"
+    return Estimate(value, value - half, value + half, len(x), len(x), unit, text)
+
+
+def groups_needed(estimate: Estimate, than: float = 0.0, margin: float | None = None) -> int | None:
+    """Return how many groups would bring the half width down to |value - than|, or to `margin` where given.
+
+    A half width shrinks as 1 / sqrt(groups). None where no number of groups would do: no interval, or no distance.
+    """
+    half = (estimate.high - estimate.low) / 2
+    distance = abs(estimate.value - than) if margin is None else margin
+    if not math.isfinite(half) or not distance > 0:
+        return None
+    return max(2, math.ceil(estimate.groups * (half / distance) ** 2 - 1e-9))
+
+
+def of_columns(measure: Callable[..., float], *columns: str, **options) -> Statistic:
+    """Return `measure(*columns, weights=...)` as a statistic of a table.
+
+    Example: `statistic_by(table, of_columns(auroc, "label", "probability"))`.
+    """
+
+    def statistic(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
+        return measure(*(only(frame, c).to_numpy() for c in columns), weights=weights, **options)
+
+    statistic.__name__ = f"{measure.__name__.strip('_').replace('_', ' ')} of {', '.join(columns)}"
+    return statistic
+
+
+def _mean(table, column, group, weight, unit, how, resamples, seed) -> tuple[Estimate, np.ndarray]:
+    """Return the estimate and what each group adds to it."""
+    if weight not in ("image", "group"):
+        raise ValueError(
+            f"weight is '{weight}'; it is 'image' (every row counts the same) or 'group' (every group does)"
+        )
+    kept, left_out = finite_rows(table, [column])
+    codes, names = group_codes(kept, group)
+    sums = np.bincount(codes, numbers(kept, column), len(names))
+    counts = np.bincount(codes, minlength=len(names)).astype(float)
+    if weight == "group":
+        sums, counts = sums / counts, np.ones_like(counts)
+    # einsum, not BLAS: the same bytes whatever the number of threads
+    blocks = multiplicities(len(names), resamples, np.random.default_rng(seed))
+    draws = [ratio(np.einsum("rg,g->r", m, sums), np.einsum("rg,g->r", m, counts)) for m in blocks]
+    value = float(sums.sum() / counts.sum()) if len(names) else math.nan
+    return _estimate(value, np.concatenate([[], *draws]), [kept], len(names), group, unit, how, left_out, seed), sums
+
+
+def _estimate(value, draws, tables, groups, group, unit, how, left_out, seed) -> Estimate:
+    sure = draws[np.isfinite(draws)]
+    lost = len(draws) - len(sure)
+    usable = groups >= 2 and math.isfinite(value) and len(sure) and lost <= UNDEFINED_SHARE * len(draws)
+    low, high = np.quantile(sure, (0.025, 0.975)) if usable else (math.nan, math.nan)
+    unit = unit or group.removesuffix("_inferred").removesuffix("_id")
+    words = f"{how}; percentile bootstrap over {_plural(unit)}, {len(draws):,} resamples"
+    words += f", seed {seed}" if _is_number(seed) else ""
+    words += f"; {left_out} undefined rows left out" if left_out else ""
+    words += f"; {lost} undefined resamples {'left out' if usable else '(too many for an interval)'}" if lost else ""
+    words += f"; indicative, {_count(groups, unit)}" if usable and groups < FEW else ""
+    return Estimate(float(value), float(low), float(high), _images(tables, group), groups, unit, words)
+
+
+def _images(tables: list[pd.DataFrame], group: str) -> int:
+    """Return how many images the rows are about: an image that several seeds or arms saw is one."""
+    if not all("image" in t for t in tables):
+        return sum(len(t) for t in tables)
+    columns = [c for c in dict.fromkeys(("source", group, "image")) if all(c in t for t in tables)]
+    return len(pd.concat([t[columns] for t in tables]).drop_duplicates())
+
+
+def _value(statistic: Statistic, table: pd.DataFrame) -> float:
+    return float(statistic(table)) if len(table) else math.nan
+
+
+def _weighted_mean(values: np.ndarray, *, weights: np.ndarray | None = None) -> float:
+    return float(np.average(values.astype(float), weights=weights))
+
+
+def _is_number(seed: Seed) -> bool:
+    return isinstance(seed, int | np.integer)
+
+
+def _digits(x: float) -> str:
+    """Return three significant digits, whole numbers in full."""
+    if math.isnan(x):
+        return "undefined"
+    return f"{x:,.0f}" if math.isfinite(x) and (abs(x) >= 100 or x == round(x)) else f"{x:.3g}"
+
+
+def _plural(unit: str) -> str:
+    return IRREGULAR.get(unit) or (f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s")
+
+
+def _count(n: int, unit: str) -> str:
+    return f"{n:,} {unit if n == 1 else _plural(unit)}"

@@ -1,0 +1,31 @@
+"""Names of networks and where each is built; a table of strings, so that a new network never changes an old one's key."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS = {
+    "brain": "studylib.models.brain:brain_net",  # study 2's network, with a choice of gates
+    "brain_plain": "studylib.models.brain:plain_net",  # study 2, section 7: the initial convolutional network
+    "frozen_trunk": "studylib.models.backbones:frozen_trunk",  # a pretrained trunk that is not trained, pooling, a linear head
+}
+
+
+def module_of(name: str) -> str:
+    """Return the module in which the network `name` is built; raises ValueError naming the nearest known one."""
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(name, NETWORKS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"no network is called '{name}' (known: {', '.join(NETWORKS)}){hint}")
+    return NETWORKS[name].split(":")[0]
+
+
+def build(name: str, **options) -> nn.Module:
+    """Build the network `name` with its options; random weights come from torch's current generator."""
+    module = importlib.import_module(module_of(name))
+    return getattr(module, NETWORKS[name].split(":")[1])(**options)

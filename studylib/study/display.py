@@ -1,0 +1,93 @@
+"""What a notebook shows: tables at three digits, figures with their captions, verdicts beside those of the real run."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from studylib.study.marks import VERDICT_MARKS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = "<style scoped>td,th{text-align:left!important;vertical-align:top;max-width:32em;white-space:normal}</style>"
+
+
+def digits(value) -> str:
+    """A number at three significant digits, whole numbers whole; text as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if value != value:
+        return "undefined"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.3g}"
+
+
+def on_page() -> bool:
+    """Whether a notebook's kernel shows what this process prints."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return get_ipython() is not None
+
+
+def show_table(table: pd.DataFrame, title: str = "") -> None:
+    """Show a table as HTML that wraps its text, with a title above it; plain text where there is no page."""
+    shown = table.map(digits)
+    if not on_page():
+        print("\n".join(text for text in (title, shown.to_string()) if text))
+        return
+    from IPython.display import HTML, display
+
+    heading = f"<p><b>{html.escape(title)}</b></p>" if title else ""
+    display(HTML(f"<div>{STYLE}{heading}{shown.to_html(escape=True, border=0)}</div>"))
+
+
+def show_text(markdown: str) -> None:
+    """Show a computed sentence as a paragraph of the page."""
+    if not on_page():
+        print(markdown)
+        return
+    from IPython.display import Markdown, display
+
+    display(Markdown(markdown))
+
+
+def show_figure(fig: Figure, path: Path, caption: str) -> None:
+    """Save a figure as PATH.png and PATH.svg, the same bytes for the same figure, and show it with its caption."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    with mpl.rc_context({"svg.hashsalt": path.name}):
+        fig.savefig(path.with_suffix(".svg"), metadata={"Date": None}, bbox_inches="tight")
+    fig.savefig(path.with_suffix(".png"), dpi=110, metadata={"Software": None}, bbox_inches="tight")
+    plt.close(fig)
+    if on_page():
+        from IPython.display import Image, display
+
+        display(Image(filename=str(path.with_suffix(".png")), alt=caption))
+    show_text(f"*{caption}*")
+
+
+def marked(verdict: str) -> str:
+    """A verdict with its symbol, so that it does not rest on colour."""
+    return f"{VERDICT_MARKS[verdict][0]} {verdict}"
+
+
+def beside_real(now: pd.DataFrame, reports: Path, name: str, data: str) -> pd.DataFrame:
+    """This run's verdicts, and those of the committed run on real images. now: columns of verdicts.csv, by claim."""
+    table = now[["topic", "statement", "stated", "verdict", "estimate", "reason"]].copy()
+    table["verdict"] = [marked(verdict) for verdict in table["verdict"]]
+    table = table.rename(columns={"verdict": f"this run ({data})", "estimate": "ours"})
+    if data == "real":
+        return table
+    committed = reports / "real-standard" / name / "verdicts.csv"
+    real = pd.Series("not run yet", index=table.index)
+    if committed.is_file():
+        rows = pd.read_csv(committed, dtype=str, keep_default_na=False).set_index("claim")
+        real = (rows["verdict"].map(marked) + " (" + rows["evidence"] + ")").reindex(table.index).fillna("not judged")
+    table.insert(4, "committed real run", real)
+    return table

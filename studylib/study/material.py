@@ -1,0 +1,48 @@
+"""The images of a study: phantoms made once under a lock, or the real sets under $STUDYLIB_DATA; checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+
+from studylib.data.catalogue import find
+from studylib.data.dataset import Dataset, join_datasets, load_dataset
+from studylib.study.settings import Profile, Settings
+from studylib.training.locks import lock
+from studylib.training.spec import code_digest
+
+# family -> where it is drawn
+FAMILIES = {"brain": "studylib.data.phantoms.brain:make_brain"}
+
+
+def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int, runs: Path) -> Path:
+    """Draw a phantom set unless it lies there already; its name holds a hash of all that decides it. -> its folder."""
+    module, function = FAMILIES[settings.phantom].split(":")
+    asked = dict(profile.phantom if variant == "plain" else profile.marker) | {"seed": seed}
+    text = json.dumps([asked, code_digest((module,))], sort_keys=True)
+    name = f"{settings.phantom}-{variant}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    folder = runs / "phantoms" / name
+    with lock(runs / "phantoms" / ".locks" / name):
+        if not (folder / "metadata.csv").exists():
+            if isinstance(asked.get("copies"), dict):
+                asked["copies"] = {k: int(v) for k, v in asked["copies"].items()}
+            getattr(importlib.import_module(module), function)(folder, **asked)
+    return folder
+
+
+def load_study_data(
+    settings: Settings, profile: Profile, data: str, runs: Path, seed: int = 0, variant: str = "plain"
+) -> Dataset:
+    """The data set that a study trains on, validated. Raises DataError listing every problem."""
+    cache = runs / ".cache"
+    if data == "phantom" or variant != "plain":
+        return load_dataset(phantom_folder(settings, profile, variant, seed, runs), cache=cache)
+    sets = [load_dataset(find(name), group=settings.group, cache=cache) for name in settings.real]
+    return sets[0] if len(sets) == 1 else join_datasets("+".join(settings.real), sets)
+
+
+def load_external(settings: Settings, runs: Path) -> Dataset:
+    """The real set that no network of the study was trained on."""
+    return load_dataset(find(settings.external), group=settings.external_group, cache=runs / ".cache")

@@ -1,0 +1,142 @@
+"""From a plan to trained networks: rows and labels of each run, its FitSpec, and one line of progress a finished fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from studylib.data.dataset import Dataset
+from studylib.data.splits import Split, make_split, shuffle_labels
+from studylib.study.fits import Fits, Trained
+from studylib.study.material import load_study_data
+from studylib.study.plan import Run, runs_of
+from studylib.study.settings import Profile, Settings
+from studylib.training.examples import Examples
+from studylib.training.locks import is_free
+from studylib.training.pixels import load_pixels
+from studylib.training.result import Fit
+from studylib.training.spec import FitSpec
+
+SHUFFLE, SHARE = 7_919, 104_729  # keep the draws of labels and of groups apart from the seeds of networks
+
+
+class Workshop:
+    """What all fits of one study, data and profile share: data sets, pixels, splits; each made when first asked for."""
+
+    def __init__(self, settings: Settings, data: str, profile: str, seed: int, runs: Path) -> None:
+        self.settings, self.data, self.seed, self.folder = settings, data, seed, runs
+        self.profile: Profile = settings.profile(profile)
+        self._datasets: dict[str, Dataset] = {}
+        self._splits: dict[tuple, Split] = {}
+
+    def runs(self) -> list[Run]:
+        return runs_of(self.settings.arms, self.profile, self.data, self.seed)
+
+    def dataset(self, variant: str = "plain") -> Dataset:
+        if variant not in self._datasets:
+            self._datasets[variant] = load_study_data(
+                self.settings, self.profile, self.data, self.folder, self.seed, variant
+            )
+        return self._datasets[variant]
+
+    def group_of(self, dataset: Dataset) -> np.ndarray:
+        return dataset.groups(self.settings.group)
+
+    def labels(self, dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Labels as class numbers, and the classes: of two the positive one is last, so that its logit is positive."""
+        classes = sorted(dataset.classes, key=lambda name: name == self.settings.positive)
+        place = np.array([classes.index(name) for name in dataset.classes])
+        return place[dataset.labels()], tuple(classes)
+
+    def split(self, run: Run) -> Split:
+        """The split of a run. By group: folds drawn once a study, so that repeats test different groups."""
+        options = {"folds": self.profile.folds, "fold": run.fold, "seed": self.seed, "group": self.settings.group}
+        if run.split == "random_images":
+            options = {"seed": run.seed}
+        key = (run.split, run.arm.phantom, *options.values())
+        if key not in self._splits:
+            self._splits[key] = make_split(run.split, self.dataset(run.arm.phantom), **options)
+        return self._splits[key]
+
+    def examples(self, run: Run) -> tuple[FitSpec, Examples]:
+        """The spec of a run and the rows that it is trained, chosen and tested on."""
+        arm, profile, dataset = run.arm, self.profile, self.dataset(run.arm.phantom)
+        size = arm.image_size or profile.image_size
+        pixels, digest = load_pixels(dataset, size, arm.crop, self.folder / ".cache")
+        labels, classes = self.labels(dataset)
+        groups = self.group_of(dataset)
+        parts = keep_share(self.split(run).part, groups, arm.share, np.random.default_rng([run.seed, SHARE]))
+        targets = labels
+        if arm.labels == "shuffled":
+            targets = shuffle_labels(labels, groups, np.random.default_rng([run.seed, SHUFFLE]))
+        names = dataset.table["image"].to_numpy().astype(str)
+        examples = Examples(pixels, names, groups, parts, labels, targets, classes)
+        return self._spec(run, dataset, digest, examples, size), examples
+
+    def _spec(self, run: Run, dataset: Dataset, digest: str, examples: Examples, size: int) -> FitSpec:
+        arm, profile = run.arm, self.profile
+        options = dict(arm.options) | {"image_size": size}
+        if examples.outputs > 1:
+            options["outputs"] = examples.outputs
+        return FitSpec(
+            study=self.settings.study,
+            dataset=dataset.name,
+            fingerprint=dataset.fingerprint,
+            pixels=digest,
+            rows=examples.digest(),
+            arm=arm.name,
+            split=run.split,
+            fold=run.fold,
+            seed=run.seed,
+            model=arm.model,
+            options=tuple(sorted(options.items())),
+            image_size=size,
+            crop=arm.crop,
+            epochs=arm.epochs or profile.epochs,
+            warmup=profile.warmup if arm.warmup < 0 else arm.warmup,
+            batch_size=profile.batch_size,
+            learning_rate=profile.learning_rate,
+            precision=arm.precision or profile.precision,
+        )
+
+    def fits(self, say: Callable[[str], None]) -> Fits:
+        """Load every finished network and train what is missing; `say` gets one line a trained network."""
+        self.train(say)
+        runs = self.runs()
+        return Fits([Trained(run, self._fit_of(self.examples(run)[0])) for run in runs])
+
+    def _fit_of(self, spec: FitSpec) -> Fit:
+        return Fit(spec, self.folder / spec.study / spec.key)
+
+    def train(self, say: Callable[[str], None]) -> None:
+        """Train what is missing, the longest first. Several processes may do this at once: each takes what none has."""
+        specs = {spec.key: (spec, run) for run in self.runs() for spec in [self.examples(run)[0]]}
+        todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
+        todo.sort(key=lambda key: -specs[key][0].image_size ** 2 * specs[key][0].epochs)
+        while todo:
+            locks = {key: self.folder / specs[key][0].study / ".locks" / key for key in todo}
+            key = next((key for key in todo if is_free(locks[key])), todo[0])
+            todo.remove(key)
+            spec, run = specs[key]
+            if self._fit_of(spec).whole:  # another process made it meanwhile
+                continue
+            from studylib.training.fit import fit  # Lightning: ten seconds, only where something is trained
+
+            began = time.perf_counter()
+            fit(spec, self.examples(run)[1], self.folder)
+            done = sum(self._fit_of(other).whole for other, _ in specs.values())
+            say(f"[{done}/{len(specs)}] fit {spec.title}  {time.perf_counter() - began:.0f} s")
+
+
+def keep_share(parts: np.ndarray, groups: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Leave out training groups until `share` of them is left; the rest becomes "unused". parts, groups: (N,) str."""
+    if share >= 1:
+        return parts
+    names = np.unique(groups[parts == "train"])
+    kept = rng.permutation(names)[: max(1, round(share * len(names)))]
+    return np.where((parts == "train") & ~np.isin(groups, kept), "unused", parts)
+
+

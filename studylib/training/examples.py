@@ -1,0 +1,53 @@
+"""The rows of a fit as arrays: which images, in which part, with which labels."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One row an image: pixels (N, S, S[, 3]) uint8; names, groups, parts (N,) str; labels, targets (N,) int.
+
+    `labels` are the truth that predictions are compared with, `targets` what training and validation see: they
+    differ only where labels were shuffled on purpose. `outputs` is the number of logits: one for two classes.
+    """
+
+    pixels: np.ndarray
+    names: np.ndarray
+    groups: np.ndarray
+    parts: np.ndarray
+    labels: np.ndarray
+    targets: np.ndarray
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {
+            name: len(getattr(self, name)) for name in ("pixels", "names", "groups", "parts", "labels", "targets")
+        }
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"rows of a fit disagree in number: {lengths}")
+        for part in ("train", "validation", "test"):
+            if not (self.parts == part).any():
+                raise ValueError(f"the split leaves no image for {part}; give more groups or fewer folds")
+        train = np.unique(self.targets[self.parts == "train"])
+        if len(train) < 2:
+            raise ValueError(f"all training images are '{self.classes[int(train[0])]}'; a classifier needs two classes")
+
+    @property
+    def outputs(self) -> int:
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+    def rows(self, part: str) -> np.ndarray:
+        """Row numbers of a part, in the order of the table."""
+        return np.flatnonzero(self.parts == part)
+
+    def digest(self) -> str:
+        """Sixteen hex digits of everything but the pixels."""
+        sha = hashlib.sha256()
+        for column in (self.names, self.groups, self.parts, self.labels.astype(str), self.targets.astype(str)):
+            sha.update("\n".join(column.tolist()).encode())
+        return sha.hexdigest()[:16]
