@@ -26,7 +26,7 @@ def write_dataset(folder: Path, rows: list[dict], **info) -> Path:
 
 @pytest.fixture
 def tiny_dataset(tmp_path) -> Path:
-    """A folder of 12 grey images, 20 high and 24 wide: groups p0 to p5 of two images each, even ones "yes" with a mask."""
+    """A folder of 12 grey images, 20 x 24: groups p0 to p5 of two images each, the even ones "yes" with a mask."""
     folder, rng, rows = tmp_path / "tiny", np.random.default_rng(0), []
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True)

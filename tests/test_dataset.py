@@ -245,7 +245,9 @@ def test_repeated_row_and_repeated_image(tiny_dataset):
 
 def test_copies_of_one_original_in_two_groups(tiny_dataset):
     lines = (tiny_dataset / "metadata.csv").read_text().splitlines()
-    lines = [lines[0] + ",original,augmented"] + [line + ",O1,1" for line in lines[1:5]] + [x + ",,0" for x in lines[5:]]
+    lines = (
+        [lines[0] + ",original,augmented"] + [line + ",O1,1" for line in lines[1:5]] + [x + ",,0" for x in lines[5:]]
+    )
     (tiny_dataset / "metadata.csv").write_text("\n".join(lines))
     (found,) = problems(tiny_dataset)
     assert found == "metadata.csv: copies of 'O1' are in several groups (group): 'p0' (row 2), 'p1' (row 4)"
@@ -254,7 +256,9 @@ def test_copies_of_one_original_in_two_groups(tiny_dataset):
 # --- paths ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["../secret.png", "images/../../secret.png", "/etc/hostname", "C:\\x.png", "..\\x.png"])
+@pytest.mark.parametrize(
+    "path", ["../secret.png", "images/../../secret.png", "/etc/hostname", "C:\\x.png", "..\\x.png"]
+)
 def test_path_that_leaves_the_folder(tiny_dataset, path):
     edit(tiny_dataset, 5, image=path)
     (found,) = problems(tiny_dataset)
@@ -321,7 +325,9 @@ def test_unreadable_images_are_named(tiny_dataset):
     (tiny_dataset / "images/4.png").write_bytes(png_header(8001, 8000))
     (tiny_dataset / "images/5.png").write_bytes(png_header(60_000, 60_000))  # Pillow's own limit, in the header
     (tiny_dataset / "images/6.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    Image.new("L", (24, 20)).save(tiny_dataset / "images/7.png", "TIFF", save_all=True, append_images=[Image.new("L", (24, 20))])
+    Image.new("L", (24, 20)).save(
+        tiny_dataset / "images/7.png", "TIFF", save_all=True, append_images=[Image.new("L", (24, 20))]
+    )
     Image.fromarray(np.zeros((20, 24), dtype=np.float32)).save(tiny_dataset / "images/8.png", "TIFF")
     start = time.perf_counter()
     found = problems(tiny_dataset)
@@ -407,6 +413,7 @@ def test_exif_rotation_is_applied_to_pixels_and_sizes(tiny_dataset, tmp_path):
     assert load_dataset(tiny_dataset).image(0).shape == (20, 24)  # its mask is 20 x 24: accepted
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_damaged_exif_does_not_lose_the_image(tmp_path):
     Image.new("L", (4, 4), 90).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     assert read_image(tmp_path / "a.jpg").shape == (4, 4)
@@ -425,7 +432,9 @@ def test_mask_of_another_size_or_with_unknown_values(tiny_dataset):
     assert found[0] == (
         "metadata.csv row 2: mask 'masks/0.png' is 24 x 20 (height x width), its image 20 x 24 as a viewer shows it"
     )
-    assert found[1].startswith("metadata.csv row 3: mask 'masks/1.png' holds 7, which 'regions' of dataset.json does not")
+    assert found[1].startswith(
+        "metadata.csv row 3: mask 'masks/1.png' holds 7, which 'regions' of dataset.json does not"
+    )
     assert "row 6: mask 'masks/4.png' has mode RGB; a mask has one 8-bit channel" in found[2]
     assert "in all), which" in found[3] and "saved as JPEG" in found[3] and len(found) == 4
 
@@ -435,7 +444,7 @@ def test_read_mask_values_of_each_kind_of_file(tmp_path):
     Image.fromarray(np.array([[False, True]])).save(tmp_path / "bits.png")
     assert read_mask(tmp_path / "bits.png", one).tolist() == [[0, 1]]
     assert read_mask(tmp_path / "bits.png", {0: "rest", 255: "lesion"}).tolist() == [[0, 255]]
-    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), mode=None).convert("P")
+    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8)).convert("P")
     palette.putpalette([255, 0, 0, 0, 0, 255])
     palette.save(tmp_path / "palette.png")
     assert read_mask(tmp_path / "palette.png", one).tolist() == [[0, 1]]  # indices, not colours
@@ -464,7 +473,9 @@ def test_join_keeps_rows_in_order_and_fills_columns(tmp_path):
     copies, originals = joined_parts(tmp_path)
     both = join_datasets("both", [copies, originals])
     assert both.groups("source").tolist() == ["copies"] * 4 + ["originals"] * 4
-    assert both.groups("augmented").tolist() == ["1"] * 4 + [""] * 4 and both.copies().tolist() == [True] * 4 + [False] * 4
+    assert (
+        both.groups("augmented").tolist() == ["1"] * 4 + [""] * 4 and both.copies().tolist() == [True] * 4 + [False] * 4
+    )
     assert both.groups("source_given").tolist() == [""] * 4 + ["web"] * 4
     assert both.labels().tolist() == [0, 0, 1, 1] * 2 and both.regions == {1: "tumour"}
     np.testing.assert_array_equal(both.image(5), originals.image(1))

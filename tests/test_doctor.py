@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -36,6 +37,43 @@ def test_memory_by_hand():
     total, free = doctor.memory_gb("MemTotal:       1953125 kB\nMemFree: 1 kB\nMemAvailable:    976562 kB\n")
     assert total == pytest.approx(2.0, abs=1e-9)  # 1,953,125 KiB are 2e9 bytes
     assert free == pytest.approx(0.999999488, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("script", "with_torch", "state", "found"),
+    [
+        (
+            "echo 'Card A, 1000 MiB'\necho 'Card B, 2000 MiB'",
+            True,
+            "ok",
+            "Card A, 1000 MiB, Card B, 2000 MiB; torch is built for CUDA 13.2",
+        ),
+        (
+            "echo 'Card A, 1000 MiB'",
+            False,
+            "!",
+            "Card A, 1000 MiB, but torch is a CPU build: install without TORCH=cpu",
+        ),
+        ("echo 'no driver' >&2; exit 9", True, "-", "none; every study runs on the processor"),
+        ("sleep 30", True, "-", "none; every study runs on the processor"),
+    ],
+)
+def test_accelerator(tmp_path, monkeypatch, script, with_torch, state, found):
+    """A stand-in for nvidia-smi: two cards, a build without CUDA, a driver that fails, one that hangs."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(doctor, "PATIENCE", 1.0)
+    monkeypatch.setattr(doctor, "torch_cuda", lambda: "13.2")
+    monkeypatch.setattr(sys, "platform", "linux")
+    row = doctor.accelerator(with_torch)
+    assert (row.state, row.found) == (state, found)
+
+
+def test_torch_cuda_is_what_torch_says():
+    torch = pytest.importorskip("torch")
+    assert doctor.torch_cuda() == torch.version.cuda
 
 
 @pytest.fixture

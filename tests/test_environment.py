@@ -96,25 +96,32 @@ def test_bounds_are_lower_bounds():
         assert operators == {">="}, f"{text}: give a lower bound and nothing else, so that a user's own torch can stay"
 
 
-def imported_packages() -> dict[str, str]:
-    """Distribution -> a file of studylib that imports it (the standard library and studylib itself left out)."""
+def imported_packages(folder: str) -> dict[str, str]:
+    """Distribution -> a file under `folder` that imports it; the standard library and what is ours are left out."""
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "studylib").rglob("*.py")):
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    ours = {"studylib", *(path.stem for path in paths)}
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            for top in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"studylib"}:
+            for top in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - ours:
                 found.setdefault(canonicalize_name(IMPORT_NAMES.get(top, top)), str(path.relative_to(ROOT)))
     return found
 
 
-def test_every_import_is_declared():
-    declared = {canonicalize_name(Requirement(text).name) for text in PYPROJECT["project"]["dependencies"]}
-    undeclared = {name: path for name, path in imported_packages().items() if name not in declared}
+def names_of(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+@pytest.mark.parametrize(
+    ("folder", "declared"), [("studylib", PYPROJECT["project"]["dependencies"]), ("tests", DECLARED)]
+)
+def test_every_import_is_declared(folder, declared):
+    undeclared = {name: path for name, path in imported_packages(folder).items() if name not in names_of(declared)}
     assert not undeclared, f"imported but not in pyproject.toml's dependencies: {undeclared}"
 
 
 def test_every_dependency_is_used():
-    declared = {canonicalize_name(Requirement(text).name) for text in PYPROJECT["project"]["dependencies"]}
-    unused = declared - set(imported_packages()) - RUN_AS_COMMANDS
+    unused = names_of(PYPROJECT["project"]["dependencies"]) - set(imported_packages("studylib")) - RUN_AS_COMMANDS
     assert not unused, f"in pyproject.toml's dependencies, but nothing in studylib imports them: {sorted(unused)}"

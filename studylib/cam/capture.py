@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,13 +30,20 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     try:
         for module, _ in modes:
             module.training = False  # the flag alone: a train() of the model's own may do more than that
-        with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(sorted(devices)):
+        with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(sorted(devices)), _eager(model):
             yield
     finally:
         for module, training in modes:
             module.training = training
-        # Weights that were cast without a graph must not be found by a training step in the same autocast.
+        # Versions of torch differ in whether autocast remembers weights that it cast without a graph; a training step in
+        # the same autocast must not find them.
         torch.clear_autocast_cache()
+
+
+def _eager(model: nn.Module) -> AbstractContextManager:
+    """Run compiled modules as they were written: compiled code would pass the hooks by."""
+    compiled = any(m._compiled_call_impl is not None or hasattr(m, "_orig_mod") for m in model.modules())
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 @dataclass
@@ -54,13 +61,12 @@ class Run:
                 f"the logits have no gradient with respect to {names}: the model's forward turns gradients off above "
                 "the layer (no_grad, detach) or does not use it; name another layer"
             )
-        unique = list({id(a): a for a in self.activations.values()}.values())
-        found = torch.autograd.grad(score, unique, retain_graph=again, allow_unused=True)
-        by_id = {id(a): g for a, g in zip(unique, found, strict=True)}
-        for name, a in self.activations.items():
-            if by_id[id(a)] is None:
+        kept = list(self.activations.values())
+        found = torch.autograd.grad(score, kept, retain_graph=again, allow_unused=True)
+        for name, gradient in zip(self.activations, found, strict=True):
+            if gradient is None:
                 raise LayerError(f"the logits do not depend on the layer {name!r} by a gradient; name another layer")
-        return {name: by_id[id(a)] for name, a in self.activations.items()}
+        return dict(zip(self.activations, found, strict=True))
 
 
 class Handed(NamedTuple):
@@ -130,22 +136,21 @@ class Cut:
 
     def _keep(self, name: str, output: Tensor) -> Tensor | None:
         """Keep a layer's output; return what the model goes on with, None for the output itself."""
+        self.kept.pop(name, None)
+        if not self.graph:
+            self.begun = True
+            self.kept[name] = output.detach().clone()  # a copy of its own: nothing can write into it
+            return None
         last = self.handed
         if last is not None and output is last.tensor and output._version == last.version:
-            kept = self.kept[last.name]  # a container that hands on what its last module gave
-            self.kept.pop(name, None)
-            self.kept[name], self.versions[name] = kept, self.versions[last.name]
+            # A container that hands on what its last module gave.
+            self.kept[name], self.versions[name] = self.kept[last.name], self.versions[last.name]
             return None
-        self.kept.pop(name, None)
-        if self.graph:
-            kept = self._in_graph(name, output)
-            goes_on = kept.clone()
-        else:
-            kept, goes_on = output.detach().clone(), output
-        self.begun = True
+        kept = self._in_graph(name, output)
+        goes_on = kept.clone()
         self.kept[name], self.versions[name] = kept, kept._version
         self.handed = Handed(goes_on, goes_on._version, name)
-        return goes_on if self.graph else None
+        return goes_on
 
     def _in_graph(self, name: str, output: Tensor) -> Tensor:
         if torch.is_inference_mode_enabled():
@@ -156,12 +161,13 @@ class Cut:
         if self.begun and output.requires_grad:
             return output
         torch.set_grad_enabled(True)  # until `undisturbed` puts it back
+        self.begun = True
         return (output.clone() if output.is_inference() else output.detach()).requires_grad_()
 
     def check_untouched(self) -> None:
         """Raise LayerError where the model wrote into a kept tensor behind the clone."""
-        for name, kept in self.kept.items():
-            if kept._version != self.versions[name]:
+        for name, version in self.versions.items():
+            if name in self.kept and self.kept[name]._version != version:
                 raise LayerError(
                     f"the model changes the output of {name!r} in place by another name for it; name the layer before "
                     "or after it"
@@ -172,7 +178,8 @@ def run(model: nn.Module, images: Tensor, layers: dict[str, nn.Module] | None, g
     """Run the model once, inside `undisturbed`, and keep the layers' outputs, with a graph above them if `graph`.
 
     layers None: the last spatial one before the head. Which one that is is known only afterwards, so the graph begins
-    at a likely place; where the layer lay before it, the forward pass is run a second time.
+    at a likely place; where the layer lay before it, the forward pass is run a second time. So it is where the model
+    itself turns gradients off around the layer and on above it: then the whole pass runs with gradients on.
     """
     cut = Cut(model, layers, graph)
     with cut.hooks():
@@ -188,6 +195,10 @@ def run(model: nn.Module, images: Tensor, layers: dict[str, nn.Module] | None, g
         if name not in cut.kept:
             raise LayerError(f"the layer {name!r} does not run in eval mode; name one that does")
     cut.check_untouched()
+    if graph and isinstance(output, Tensor) and not output.requires_grad and not torch.is_grad_enabled():
+        torch.set_grad_enabled(True)  # what the model's own no_grad puts back on leaving
+        return run(model, images, layers or {name: dict(model.named_modules())[name] for name in cut.kept}, graph)
+    torch.set_grad_enabled(graph)  # for the score
     return Run(output, cut.kept)
 
 

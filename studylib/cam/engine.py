@@ -53,9 +53,7 @@ def explain(
         layers=tuple(seen.activations),
         methods=tuple(m.name for m in asked),
         size=tuple(images.shape[2:]),
-        refused={
-            (m.name, x): str(h) for x, h in heads.items() if isinstance(h, HeadError) for m in asked if m.needs_head
-        },
+        refused={(m.name, x): str(heads[x]) for m in asked for x in heads if (m.name, x) not in maps},
     )
 
 
@@ -92,9 +90,7 @@ def _maps(asked: list[Method], seen: Run, logits: Tensor, target: Tensor, heads:
 def _gradients(seen: Run, score: Tensor, again: bool) -> dict[str, Tensor]:
     """Gradients of each image's score, (N,), in one backward pass; (N, K, h, w) by layer."""
     half = any(a.dtype == torch.float16 for a in seen.activations.values())
-    boost = (
-        2.0**10 if half else 1.0
-    )  # gradients of deep layers would underflow in float16; a power of two rounds nothing
+    boost = 2.0**10 if half else 1.0  # float16 gradients would underflow; a power of two rounds nothing
     return {layer: wide(g) / boost for layer, g in seen.gradients((wide(score) * boost).sum(), again).items()}
 
 

@@ -13,7 +13,7 @@ from studylib.cam.formulas import METHODS, nearest
 SCALES = ("max", "minmax", None)
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
     """Maps by method and layer, (N, h, w), or (N, classes, h, w) for target "all"; signed, before ReLU and scaling.
 
@@ -30,14 +30,23 @@ class Explanation:
     methods: tuple[str, ...]
     size: tuple[int, int]
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
-    undefined: dict[tuple[str, str], list] = field(default_factory=dict)
-    said: str = ""
+    undefined: dict[tuple[str, str], list] = field(init=False)
+    said: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.undefined = {key: why_undefined(m) for key, m in self.maps.items()}
 
     def __getitem__(self, key: str | tuple[str, str]) -> Tensor:
         return self.maps[self._key(*([key] if isinstance(key, str) else key))]
+
+    def __repr__(self) -> str:
+        maps = "; ".join(
+            f"{m} at {x} {tuple(v.shape)}, {self._lost(m, x)} undefined" for (m, x), v in self.maps.items()
+        )
+        return f"Explanation({len(self.logits)} images of {self.size[0]} x {self.size[1]}: {maps})"
+
+    def _lost(self, method: str, layer: str) -> int:
+        return sum(reason is not None for reason in _each(self.undefined[method, layer]))
 
     def __contains__(self, key: object) -> bool:
         return key in self.maps or any(key == method for method, _ in self.maps)

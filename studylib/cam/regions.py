@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 RULES = {
-    "fraction": "above {value:g} of the map's maximum",
+    "fraction": "above {value:g} of {unit}",
     "mean": "above the map's mean",
     "median": "above the map's median",
     "percentile": "above the map's percentile {value:g} (linear interpolation)",
@@ -77,7 +77,8 @@ def find_regions(
     value = _check(rule, value, order, scale)
     native, undefined = _read(maps)
     size = tuple(native.shape[1:]) if size is None else (size, size) if isinstance(size, int) else tuple(size)
-    undefined = [r if relu or r != "all-negative" else None for r in undefined]
+    if not relu and scale != "max" and (rule, scale) != ("fraction", None):  # no positive maximum is needed
+        undefined = [None if r == "all-negative" else r for r in undefined]
     ready = native.relu() if relu else native
     for step in order.split(", ")[: 2 if order != ORDERS[2] else 1]:
         ready = _scaled(ready, scale) if step == "scale" else resize(ready, size, interpolation)
@@ -85,7 +86,7 @@ def find_regions(
     masks, levels = np.zeros(grid.shape, dtype=bool), np.full(len(grid), np.nan)
     for i, reason in enumerate(undefined):
         if reason is None:
-            level = _level(grid[i], rule, value)
+            level = value if rule == "fraction" and scale else _level(grid[i], rule, value)  # a scaled map ends at 1
             masks[i] = grid[i] > level
             levels[i] = level if np.ndim(level) == 0 else np.nan
             if not masks[i].any():
@@ -165,11 +166,13 @@ def convention(
 ) -> str:
     """State how regions are made, a sentence to print under a figure; arguments and defaults of `find_regions`."""
     value = _check(rule, value, order, scale)
+    unit = "the range from minimum to maximum" if scale == "minmax" else "the maximum"
+    unit += " before upsampling" if scale and order == ORDERS[1] else ""
     scaling = {"max": "scale by the maximum", "minmax": "scale minimum to maximum", None: "no scaling"}[scale]
     words = {
         "upsample": f"upsample ({interpolation}, align_corners=False)",
         "scale": scaling,
-        "threshold": "keep pixels " + RULES[rule].format(value=value),
+        "threshold": "keep pixels " + RULES[rule].format(value=value, unit=unit),
     }
     if order == ORDERS[2]:
         words["upsample"] = "upsample the region (nearest)"
@@ -177,7 +180,7 @@ def convention(
     return ", then ".join(steps + (["keep the largest component"] if largest else []))
 
 
-def _check(rule: str, value: float | None, order: str, scale: str | None) -> float:
+def _check(rule: str, value: float | None, order: str, scale: str | None) -> float | None:
     for name, given, known in (("rule", rule, RULES), ("order", order, ORDERS), ("scale", scale, SCALES)):
         if given not in known:
             choices = ", ".join(repr(k) for k in known)
@@ -185,7 +188,7 @@ def _check(rule: str, value: float | None, order: str, scale: str | None) -> flo
     if rule not in DEFAULTS:
         if value is not None:
             raise ValueError(f"the rule {rule!r} takes no value, but {value!r} was given")
-        return np.nan
+        return None
     value = DEFAULTS[rule] if value is None else float(value)
     if rule == "local" and (value < 3 or value % 2 != 1):
         raise ValueError(f"the window of the rule 'local' is an odd number of pixels, 3 or more, not {value:g}")
@@ -195,7 +198,7 @@ def _check(rule: str, value: float | None, order: str, scale: str | None) -> flo
     return value
 
 
-def _level(grid: np.ndarray, rule: str, value: float) -> np.ndarray | float:
+def _level(grid: np.ndarray, rule: str, value: float | None) -> np.ndarray | float:
     """The threshold of one map (H, W), a number, or (H, W) for the local rule."""
     if rule == "fraction":
         return value * grid.max()
@@ -211,7 +214,7 @@ def _level(grid: np.ndarray, rule: str, value: float) -> np.ndarray | float:
 def _scaled(maps: torch.Tensor, scale: str | None) -> torch.Tensor:
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     if scale == "max":
-        return maps / torch.maximum(high, -low)
+        return maps / high
     return (maps - low) / (high - low) if scale == "minmax" else maps
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 MAX_PIXELS = 64_000_000  # 8,000 x 8,000: above any camera or microscope frame used here, 192 MB in colour
 MAX_BYTES = 512 * 2**20  # of a file on disk, so that a wrong path to an archive is not read into memory
 # Named, so that Pillow never hands a file to an outside program (its EPS reader starts Ghostscript).
-FORMATS = ("PNG", "JPEG", "MPO", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM")
+FORMATS = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM")
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # "I" holds 32 bits, but is how Pillow opens some 16-bit files
 
 

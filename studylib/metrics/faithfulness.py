@@ -48,7 +48,7 @@ def deletion(
     score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
     rng: int | np.random.Generator = 0,
 ) -> Curve:  # fmt: skip
-    """Return the curve while the highest places are replaced by the baseline first (Petsiuk 2018); low areas are better.
+    """Return the curve while the highest places give way to the baseline first (Petsiuk 2018): low areas are better.
 
     images: (N, C, H, W); maps: (N, H, W), of which the order alone matters; baseline: "blur", "mean" (of each image and
     channel), "zero", or images; blocks: places are blocks, as many along each side (None: pixels). Step t of `steps`

@@ -92,7 +92,7 @@ def iou_at_matched_area(maps: Any, masks: Any, area: Any = None) -> np.ndarray:
     of_masks = array.sum((1, 2)).astype(float)
     wanted = of_masks if area is None else np.broadcast_to(np.asarray(as_array(area), float), of_masks.shape)
     pixels = array.shape[1] * array.shape[2]
-    if not ((wanted > 0) & (wanted <= pixels) | ~keep).all():
+    if not ((wanted >= 1) & (wanted <= pixels) | ~keep).all():
         raise ValueError(f"area is counted in pixels, 1 to {pixels}; found {np.min(wanted):g} to {np.max(wanted):g}")
     both, at = np.zeros(len(array)), 0
     for ends, count, inside, _, _ in _tie_runs(as_maps(maps), array, keep):

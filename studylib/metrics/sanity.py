@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Similarity(NamedTuple):
-    """How alike two maps are, per image (N,): rank correlation, structural similarity, share of high pixels in common."""
+    """How alike two maps are, per image (N,): rank correlation, structural similarity, share of high pixels shared."""
 
     spearman: np.ndarray
     ssim: np.ndarray
@@ -79,10 +79,13 @@ def random_pairs(maps: Any, rng: int | np.random.Generator, n: int = 50, *, top:
     array = array[defined(array, ranks=True)]
     if len(array) < 2:
         return Similarity(*np.full((3, n), np.nan))
-    first, second = np.triu_indices(len(array), 1)
-    rng = np.random.default_rng(rng)
-    drawn = np.concatenate([rng.permutation(len(first)) for _ in range(math.ceil(n / len(first)))])[:n]
-    return similarity(array[first[drawn]], array[second[drawn]], top=top)
+    pairs = len(array) * (len(array) - 1) // 2
+    rounds, rest = divmod(n, pairs)
+    rest = np.random.default_rng(rng).choice(pairs, rest, replace=False)
+    drawn = np.concatenate([np.tile(np.arange(pairs), rounds), rest]).astype(int)
+    second = np.floor((1 + np.sqrt(1 + 8 * drawn)) / 2).astype(int)  # pair k is (k - j (j - 1) / 2, j), counted by j
+    first = drawn - second * (second - 1) // 2
+    return similarity(array[first], array[second], top=top)
 
 
 def _layers(model: nn.Module, layers: Sequence[str] | None) -> list[str]:

@@ -132,18 +132,21 @@ class Ledger:
             beyond = f"; {claim.testable_on_reason}" if claim.testable_on_reason else ""
             return UNTESTABLE, f"asks for {other}; see the {claim.testable_on[0]} run{beyond}", run
         corrected, judged = self._corrected(metrics, run), []
+        missing = [f"`{name}`" for name in rule.metrics if name not in metrics]
         for c in rule.conditions:
-            absent = [name for name in (c.metric, c.direction and c.direction.metric) if name and name not in metrics]
             evidence = c.evidence if c.evidence == "document" or (c.evidence and run == "real") else run
-            if absent:
-                named = f" (profile {profile})" if profile else ""
-                judged.append((UNTESTABLE, rule.reason or f"this run did not measure `{absent[0]}`{named}", evidence))
+            if c.metric not in metrics or (c.direction and c.direction.metric not in metrics):
+                judged.append((UNTESTABLE, "", evidence))
                 continue
             direction = as_estimate(metrics[c.direction.metric]) if c.direction else None
             tested = c.direction or c
             p = corrected.get((tested.family, tested.metric))
             judged.append((*judge(c, as_estimate(metrics[c.metric]), p, direction), evidence))
-        return combine(rule, judged)
+        verdict, reason, strength = combine(rule, judged)
+        if verdict == UNTESTABLE:
+            named = f" (profile {profile})" if profile else ""
+            reason = rule.reason or f"this run did not measure {', '.join(missing)}{named}"
+        return verdict, reason, strength
 
     def _corrected(self, metrics: Mapping, run: str) -> dict[tuple[str, str], float]:
         """Holm-corrected p of each measured comparison, by (family, metric); a metric without p has its interval."""

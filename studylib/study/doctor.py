@@ -19,6 +19,7 @@ from pathlib import Path
 
 OK, ABSENT, LOOK = "ok", "-", "!"  # there; not there and not needed; wants a person's attention
 GB = 1e9
+PATIENCE = 3.0  # seconds for a driver's answer
 NEEDED_DISK = 8.0  # GB: the environment with a GPU build of torch, and room for runs
 
 
@@ -83,7 +84,7 @@ def _packages(root: Path) -> list[Row]:
         rows = [Row(LOOK, "packages", f"not installed: {', '.join(missing)}; `make` installs them into .venv")]
     else:
         rows = [Row(OK, "packages", f"all {len(names)} of pyproject.toml")]
-    return rows + ([] if "torch" in missing else [_torch()]) + [_accelerator("torch" not in missing)]
+    return rows + ([] if "torch" in missing else [_torch()]) + [accelerator("torch" not in missing)]
 
 
 def _torch() -> Row:
@@ -99,7 +100,8 @@ def torch_cuda() -> str | None:
     return found[1] if found else None
 
 
-def _accelerator(with_torch: bool) -> Row:
+def accelerator(with_torch: bool) -> Row:
+    """The GPUs of this machine and whether the installed torch can use them."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return Row(OK, "accelerator", "Apple GPU (mps)")
     cards = _nvidia_cards()
@@ -117,7 +119,7 @@ def _nvidia_cards() -> list[str]:
         return []
     try:
         command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-        asked = subprocess.run(command, capture_output=True, text=True, timeout=3, check=True)
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (subprocess.SubprocessError, OSError):
         return []
     return [line.strip() for line in asked.stdout.splitlines() if line.strip()]
@@ -186,7 +188,7 @@ def _dataset(path: Path, deep: bool) -> Row:
 
 
 def plans(root: Path, data_folder: str | None) -> list[Row]:
-    """What each profile of each study with settings in `root/notebooks` would take: networks and minutes on two cores."""
+    """What each profile of the studies with settings in `root/notebooks` would take: networks, minutes on two cores."""
     from studylib.study.settings import DATA, SettingsError, load_settings, studies
 
     rows = []

@@ -9,7 +9,7 @@ from pathlib import Path
 HEADER = """\
 # Made from pyproject.toml by `python -m studylib environment`: change that file, then run the command again.
 # conda brings Python and pip; the packages come from PyPI under the names and bounds of pyproject.toml, because several
-# of them have other names, or are split otherwise, in conda's channels. For the exact versions tested: `make` and requirements.lock.
+# of them have other names, or are split otherwise, in conda's channels. Exact, tested versions: requirements.lock.
 """
 
 

@@ -7,7 +7,7 @@ import importlib
 import json
 from pathlib import Path
 
-from studylib.data.catalogue import find
+from studylib.data import catalogue
 from studylib.data.dataset import Dataset, join_datasets, load_dataset
 from studylib.study.settings import Profile, Settings
 from studylib.training.locks import lock
@@ -21,6 +21,8 @@ def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int
     """Draw a phantom set unless it lies there already; its name holds a hash of all that decides it. -> its folder."""
     module, function = FAMILIES[settings.phantom].split(":")
     asked = dict(profile.phantom if variant == "plain" else profile.marker) | {"seed": seed}
+    if variant.endswith("_free"):  # the same patients, the cue set free of the label
+        asked["mode"] = "dissociated"
     text = json.dumps([asked, code_digest((module,))], sort_keys=True)
     name = f"{settings.phantom}-{variant}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     folder = runs / "phantoms" / name
@@ -39,10 +41,10 @@ def load_study_data(
     cache = runs / ".cache"
     if data == "phantom" or variant != "plain":
         return load_dataset(phantom_folder(settings, profile, variant, seed, runs), cache=cache)
-    sets = [load_dataset(find(name), group=settings.group, cache=cache) for name in settings.real]
+    sets = [catalogue.load(name, group=settings.group, cache=cache) for name in settings.real]
     return sets[0] if len(sets) == 1 else join_datasets("+".join(settings.real), sets)
 
 
 def load_external(settings: Settings, runs: Path) -> Dataset:
     """The real set that no network of the study was trained on."""
-    return load_dataset(find(settings.external), group=settings.external_group, cache=runs / ".cache")
+    return catalogue.load(settings.external, group=settings.external_group, cache=runs / ".cache")

@@ -112,10 +112,9 @@ class Workshop:
         return Fit(spec, self.folder / spec.study / spec.key)
 
     def train(self, say: Callable[[str], None]) -> None:
-        """Train what is missing, the longest first. Several processes may do this at once: each takes what none has."""
+        """Train what is missing, in the order of the settings. Several processes may do this at once, each what none has."""
         specs = {spec.key: (spec, run) for run in self.runs() for spec in [self.examples(run)[0]]}
         todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
-        todo.sort(key=lambda key: -specs[key][0].image_size ** 2 * specs[key][0].epochs)
         while todo:
             locks = {key: self.folder / specs[key][0].study / ".locks" / key for key in todo}
             key = next((key for key in todo if is_free(locks[key])), todo[0])

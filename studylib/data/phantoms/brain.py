@@ -2,114 +2,63 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from studylib.data.phantoms import anatomy, cues, looks
+from studylib.data.phantoms import cues
 from studylib.data.phantoms.folder import FolderWriter, write_png
-from studylib.data.phantoms.lesions import Lesion, draw_lesion, lesion_centre, paint_lesion
-from studylib.data.phantoms.planes import draw_tissue
+from studylib.data.phantoms.head import anatomy, looks
+from studylib.data.phantoms.head.slices import Patient, Slice, draw_patient, draw_slice
 from studylib.data.transforms import augment_copy
 
+__all__ = ["Patient", "Slice", "draw_patient", "draw_slice", "make_brain"]
+
+CLASSES = ("yes", "no")
 PLANES = {"axial": 0.6, "coronal": 0.2, "sagittal": 0.2}
 LOOKS = {"t1c": 0.4, "flair": 0.35, "t2": 0.25}
+COPIES = {"yes": 3, "no": 4}
 AREA = (0.018, 0.45)  # median share of the image, sigma of its logarithm
 CONTRAST = (0.45, 1.0)
+STEP = 0.045  # between neighbouring slices, as a share of the plane's range
+LESIONS = ("label", "independent", "none")
+# Where a cue is put, and what the label comes from when lesions are left to their default.
+CUES = {None: ("", "label"), "marker": ("corner", "independent"), "either": ("scalp", "label")}
+CUES["outside"] = ("ventricles", "independent")
 
 
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """All that stays the same in a patient's slices."""
+@dataclass(frozen=True)
+class Case:
+    """What was decided about one patient before anything is drawn."""
 
-    name: str
-    head: anatomy.Head
-    look: looks.Look
-    lesion: Lesion  # drawn for every patient; painted only where it is present
-    seed: tuple[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """One slice as drawn: image uint8 (s, s); lesion, affected (lesion and halo), brain, ventricles: bool (s, s)."""
-
-    image: np.ndarray
-    lesion: np.ndarray
-    affected: np.ndarray
-    brain: np.ndarray
-    ventricles: np.ndarray
-    contrast: float  # mean change by the lesion inside its mask, of full brightness, before bias and noise; NaN without
+    number: int
+    label: str
+    plane: str
+    look: str
+    lesion: bool
+    cue: bool
 
 
-def draw_patient(
-    number: int, seed: int, plane: str, look: str, *, lesion_area=AREA, lesion_contrast=CONTRAST
-) -> Patient:
-    """Draw patient `number` of the family with this seed."""
-    head, scanner, disease = (np.random.default_rng([seed, number, stream]) for stream in (0, 1, 2))
-    return Patient(
-        name=f"P{number + 1:04d}",
-        head=anatomy.draw_head(plane, head),
-        look=looks.draw_look(look, scanner),
-        lesion=draw_lesion(disease, lesion_area, lesion_contrast),
-        seed=(seed, number),
-    )
+@dataclass(frozen=True)
+class Recipe:
+    """What all patients of a family share."""
 
-
-def draw_slice(patient: Patient, offset: float = 0.0, *, size: int = 128, lesion: bool = False, number: int = 0) -> Slice:
-    """Draw one slice of a patient, size x size; offset: distance from the middle slice (a tenth of the plane's range is near).
-
-    number: which of the patient's slices, for the noise. With and without lesion all else is the same to the pixel.
-    """
-    grain, noise = (np.random.default_rng([*patient.seed, stream, number]) for stream in (3, 4))
-    level = 0.08 + 0.84 * patient.head.level
-    tissue = draw_tissue(patient.head, level + offset, 2 * size)
-    clean = looks.render_clean(tissue, patient.look, grain)
-    brain = np.isin(tissue, anatomy.BRAIN)
-    affected = inside = np.zeros((size, size), dtype=bool)
-    contrast = float("nan")
-    small = looks.shrink(clean, patient.look)
-    if lesion:
-        middle = tissue if offset == 0 else draw_tissue(patient.head, level, 2 * size)
-        solid = np.isin(middle, (anatomy.GREY, anatomy.WHITE, anatomy.DEEP, anatomy.FOLIA, anatomy.VENTRICLE))
-        deep = cv2.erode(cv2.morphologyEx(solid.view(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5))), np.ones((9, 9))) > 0
-        centre = lesion_centre(deep if deep.any() else solid, patient.lesion.place)
-        share = float(np.sqrt(max(0.35, 1 - (offset / 0.16) ** 2)))
-        white = np.isin(tissue, (anatomy.WHITE, anatomy.DEEP, anatomy.STEM))
-        painted, mask, _ = paint_lesion(clean, brain, patient.lesion, centre, patient.look.lesion, white, share)
-        with_lesion = looks.shrink(painted, patient.look)
-        inside = cv2.resize(mask.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA) >= 0.5
-        affected = inside | (np.abs(with_lesion - small) > 0.25 / 255)
-        contrast = float((with_lesion - small)[inside].mean()) if inside.any() else float("nan")
-        small = with_lesion
-    return Slice(
-        image=looks.expose(small, patient.look, noise),
-        lesion=inside,
-        affected=affected,
-        brain=_halve(brain),
-        ventricles=_halve(tissue == anatomy.VENTRICLE),
-        contrast=contrast,
-    )
-
-
-def _halve(mask: np.ndarray) -> np.ndarray:
-    """Halve a mask, bool (2 s, 2 s) -> (s, s): True where at least half of the four pixels are."""
-    return cv2.resize(mask.astype(np.float32), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) >= 0.5
-
-
-def _spread(shares: Mapping[str, float], labels: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """Give each patient a kind by its share, evenly within each class, so that kind and label are not associated."""
-    names, weights = list(shares), np.array(list(shares.values()), dtype=float)
-    edges = np.cumsum(weights) / weights.sum()
-    found = np.empty(len(labels), dtype=object)
-    for label in (True, False):
-        rows = np.flatnonzero(labels == label)
-        places = (rng.permutation(len(rows)) + rng.random()) / max(len(rows), 1)
-        found[rows] = [names[min(int(np.searchsorted(edges, p, side="right")), len(names) - 1)] for p in places]
-    return found.tolist()
+    seed: int
+    slices: int
+    copies: dict[str, int]
+    size: int
+    cue: str | None
+    label_from: str
+    lesion_area: tuple[float, float]
+    lesion_contrast: tuple[float, float]
 
 
 def make_brain(
@@ -123,76 +72,255 @@ def make_brain(
     lesion_share: float = 0.5,
     cue: str | None = None,
     strength: float = 1.0,
-    mode: str = "train",
-    planes: Mapping[str, float] = PLANES,
-    look: Mapping[str, float] = LOOKS,
+    mode: str = "planted",
+    lesions: str | None = None,
+    planes: Mapping[str, float] | None = None,
+    look: Mapping[str, float] | None = None,
     lesion_area: tuple[float, float] = AREA,
     lesion_contrast: tuple[float, float] = CONTRAST,
+    processes: int = 1,
 ) -> Path:
-    """Write a family of brain phantoms as a dataset folder and return its path."""
-    copies = {"yes": 3, "no": 4} if copies is None else dict(copies)
+    """Write a family of brain phantoms as a dataset folder (data/README.md) and return its path.
+
+    patients, slices: slices a patient; the patient is the group and has one label. copies: augmented copies of each slice
+    by class, beside the untouched original ({"yes": 3, "no": 4}; study 2's set has 7 and 10). size: pixels a side.
+    lesion_share: share of patients labelled "yes". cue: None, "marker" (a letter in a corner of the head's box), "either"
+    (a lesion, a lump of the scalp, or both make a "yes", a third each) or "outside" (wide ventricles). strength: how often
+    marker or ventricles agree with the label, 1 always, 0.5 never more than by chance. mode: "planted", or the same
+    patients with the cue "dissociated" from or "reversed" against the label. lesions: "label" (every "yes" and no "no" has
+    one), "independent" (half of either class) or "none"; by default "label", but "independent" with marker and outside, so
+    that the label comes from the cue. planes, look: shares of the patients, evenly over both classes. lesion_area: median
+    share of the image and sigma of its logarithm, in the lesion's middle slice; lesion_contrast: least and greatest, 0 to 1.
+
+    The same arguments give the same bytes, whatever `processes` is. Raises ValueError for an argument that makes no sense
+    and FileExistsError where `root` exists; nothing is left behind when it fails.
+    """
+    recipe = Recipe(
+        seed=int(seed),
+        slices=_count("slices", slices, 1),
+        copies=_copies(copies),
+        size=_count("size", size, 32),
+        cue=_known("cue", cue, tuple(CUES)),
+        label_from=_label_from(cue, lesions),
+        lesion_area=_pair("lesion_area", lesion_area, 0.002, None),
+        lesion_contrast=_pair("lesion_contrast", lesion_contrast, 0.0, 1.0),
+    )
+    cases = plan_cases(
+        _count("patients", patients, 2),
+        recipe.seed,
+        lesion_share=lesion_share,
+        cue=cue,
+        strength=strength,
+        mode=mode,
+        lesions=lesions,
+        planes=PLANES if planes is None else planes,
+        look=LOOKS if look is None else look,
+    )
     root = Path(root)
-    rng = np.random.default_rng([seed, 10**6])
-    positive = np.zeros(patients, dtype=bool)
-    positive[rng.permutation(patients)[: round(patients * lesion_share)]] = True
-    plane_of, look_of = _spread(planes, positive, rng), _spread(look, positive, rng)
-    probability = cues.agreement(strength, mode)
-    has_cue = cues.allot(positive, probability, rng) if cue else np.zeros(patients, dtype=bool)
-    rows = []
     with FolderWriter(root) as folder:
-        for p in range(patients):
-            patient = draw_patient(
-                p, seed, plane_of[p], look_of[p], lesion_area=lesion_area, lesion_contrast=lesion_contrast
-            )
-            label = "yes" if positive[p] else "no"
-            for s in range(slices):
-                offset = (s - (slices - 1) / 2) * 0.06
-                drawn = draw_slice(patient, offset, size=size, lesion=bool(positive[p]), number=s)
-                image, mask = drawn.image, drawn.lesion.astype(np.uint8)
-                if has_cue[p]:
-                    image, _ = cues.plant_marker(image, np.random.default_rng([seed, p, 5, s]))
-                name = f"{patient.name}_s{s + 1}"
-                pictures = [(name, image, mask, 0)]
-                for c in range(copies[label]):
-                    copy = augment_copy(image, mask, np.random.default_rng([seed, p, 6, s, c]))
-                    pictures.append((f"{name}_c{c + 1:02d}", *copy, 1))
-                for file, picture, outline, augmented in pictures:
-                    write_png(folder.path / "images" / f"{file}.png", picture)
-                    write_png(folder.path / "masks" / f"{file}.png", outline)
-                    y, x = np.nonzero(outline)
-                    rows.append(
-                        {
-                            "image": f"images/{file}.png",
-                            "label": label,
-                            "group": patient.name,
-                            "mask": f"masks/{file}.png",
-                            "original": f"images/{name}.png",
-                            "augmented": augmented,
-                            "plane": plane_of[p],
-                            "look": look_of[p],
-                            "lesion_area": f"{outline.mean():.5f}",
-                            "lesion_x": f"{x.mean() / size:.4f}" if len(x) else "",
-                            "lesion_y": f"{y.mean() / size:.4f}" if len(x) else "",
-                            "lesion_contrast": f"{drawn.contrast:.4f}" if positive[p] else "",
-                            "cue": cue or "",
-                            "cue_region": "",
-                            "label_from": cue or "lesion",
-                        }
-                    )
+        if cue:
+            (folder.path / "cue_masks").mkdir()
+        work = partial(_write_patient, folder.path, recipe)
+        if processes > 1:
+            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+                parts = list(pool.map(work, cases, chunksize=4))
+        else:
+            parts = [work(case) for case in cases]
+        rows = [row for part in parts for row in part]
         folder.tabulate(rows)
-        folder.describe(
-            {
-                "name": root.name,
-                "title": f"Brain MRI phantoms: {patients} patients",
-                "homepage": "",
-                "licence": "CC0-1.0",
-                "citation": "studylib brain phantoms",
-                "classes": {c: sum(r["label"] == c for r in rows) for c in ("yes", "no")},
-                "regions": {"1": "lesion"},
-                "prepared": f"generated, seed {seed}",
-            }
-        )
+        folder.describe(_describe(root.name, recipe, rows, len(cases), strength, mode))
     return root
 
 
-__all__ = ["Patient", "Slice", "draw_patient", "draw_slice", "make_brain", "replace"]
+def plan_cases(
+    patients: int,
+    seed: int,
+    *,
+    lesion_share: float = 0.5,
+    cue: str | None = None,
+    strength: float = 1.0,
+    mode: str = "planted",
+    lesions: str | None = None,
+    planes: Mapping[str, float] = PLANES,
+    look: Mapping[str, float] = LOOKS,
+) -> list[Case]:
+    """Decide each patient's label, plane, look, lesion and cue; `make_brain` says what the arguments mean.
+
+    Labels, planes and looks depend on patients, seed and shares alone: another cue, strength or mode keeps them.
+    """
+    if not 0 <= lesion_share <= 1:
+        raise ValueError(f"lesion_share {lesion_share} is outside 0..1")
+    streams = [np.random.default_rng([seed, patients, stream, 7]) for stream in range(4)]
+    positive = np.zeros(patients, dtype=bool)
+    positive[streams[0].permutation(patients)[: round(patients * lesion_share)]] = True
+    plane_of = spread(_shares("planes", planes, anatomy.PLANES), positive, streams[1])
+    look_of = spread(_shares("look", look, looks.LOOKS), positive, streams[2])
+    tied = _known("lesions", lesions or CUES[_known("cue", cue, tuple(CUES))][1], LESIONS)
+    has_lesion = {"label": positive, "none": np.zeros(patients, dtype=bool)}.get(tied)
+    if has_lesion is None:
+        has_lesion = np.array(spread({"1": 0.5, "0": 0.5}, positive, streams[1])) == "1"
+    probability = cues.agreement(strength, mode)
+    has_cue = np.zeros(patients, dtype=bool)
+    if cue == "either":
+        if lesions not in (None, "label"):
+            raise ValueError(f"lesions '{lesions}' cannot be combined with cue 'either', which decides who has a lesion")
+        has_lesion, sign = cues.allot_either(positive, streams[3])
+        has_cue = sign if mode == "planted" else cues.allot(sign, cues.agreement(1.0, mode), streams[3])
+    elif cue:
+        has_cue = cues.allot(positive, probability, streams[3])
+    return [
+        Case(p, CLASSES[0 if positive[p] else 1], plane_of[p], look_of[p], bool(has_lesion[p]), bool(has_cue[p]))
+        for p in range(patients)
+    ]
+
+
+def spread(shares: Mapping[str, float], positive: np.ndarray, rng: np.random.Generator) -> list[str]:
+    """Give each patient a kind, as evenly by its share as counts allow within each class, so that neither tells the other."""
+    names, edges = list(shares), np.cumsum(list(shares.values())) / sum(shares.values())
+    found = np.empty(len(positive), dtype=object)
+    start = rng.random()
+    for label in (True, False):
+        rows = np.flatnonzero(positive == label)
+        places = (rng.permutation(len(rows)) + start) / max(len(rows), 1)
+        found[rows] = [names[min(int(np.searchsorted(edges, place, side="right")), len(names) - 1)] for place in places]
+    return found.tolist()
+
+
+def _write_patient(folder: Path, recipe: Recipe, case: Case) -> list[dict]:
+    """Draw one patient's slices and copies into the folder; return the rows of the table."""
+    offsets = [(s - (recipe.slices - 1) / 2) * STEP for s in range(recipe.slices)]
+    patient = draw_patient(
+        case.number,
+        recipe.seed,
+        case.plane,
+        case.look,
+        offsets=offsets,
+        size=recipe.size,
+        # Only these levels show ventricles in every plane.
+        levels=(0.22, 0.60) if recipe.cue == "outside" else (0.0, 1.0),
+        lesion_area=recipe.lesion_area,
+        lesion_contrast=recipe.lesion_contrast,
+    )
+    rows = []
+    for s, offset in enumerate(offsets):
+        drawn = draw_slice(
+            patient, offset, size=recipe.size, number=s, lesion=case.lesion, cue=recipe.cue if case.cue else None
+        )
+        name = f"{patient.name}_s{s + 1}"
+        truth = drawn.lesion + np.uint8(2) * drawn.cue  # both masks in one array, so that a copy moves them alike
+        pictures = [(name, drawn.image, truth)]
+        for c in range(recipe.copies[case.label]):
+            rng = np.random.default_rng([recipe.seed, case.number, 6, s, c])
+            pictures.append((f"{name}_c{c + 1:02d}", *augment_copy(drawn.image, truth, rng)))
+        for file, image, both in pictures:
+            row = {
+                "image": f"images/{file}.png",
+                "label": case.label,
+                "group": patient.name,
+                "mask": f"masks/{file}.png",
+                "original": f"images/{name}.png",
+                "augmented": int(file != name),
+                "plane": case.plane,
+                "look": case.look,
+                "level": f"{patient.head.level + offset:.3f}",
+                "lesion": int(case.lesion),
+                **_measured(both & 1, patient, drawn, case.lesion),
+                "cue": recipe.cue or "",
+                "cue_present": int(case.cue) if recipe.cue else "",
+                "cue_region": CUES[recipe.cue][0],
+                "cue_mask": f"cue_masks/{file}.png" if recipe.cue else "",
+                "label_from": recipe.label_from,
+            }
+            write_png(folder / row["image"], image)
+            write_png(folder / row["mask"], both & 1)
+            if recipe.cue:
+                write_png(folder / row["cue_mask"], both >> 1)
+            rows.append(row)
+    return rows
+
+
+def _measured(mask: np.ndarray, patient: Patient, drawn: Slice, lesion: bool) -> dict[str, str]:
+    """Return the columns that describe a lesion as it lies in one image; "" where there is none."""
+    y, x = np.nonzero(mask)
+    seen = lesion and len(x) > 0
+    return {
+        "lesion_kind": patient.lesion.kind if lesion else "",
+        "lesion_area": f"{mask.mean():.5f}",
+        "lesion_x": f"{(x.mean() + 0.5) / mask.shape[1]:.4f}" if seen else "",
+        "lesion_y": f"{(y.mean() + 0.5) / mask.shape[0]:.4f}" if seen else "",
+        "lesion_contrast": f"{drawn.contrast:.4f}" if seen else "",
+    }
+
+
+def _describe(name: str, recipe: Recipe, rows: list[dict], patients: int, strength: float, mode: str) -> dict:
+    """Return dataset.json."""
+    planted = "the lesion alone" if recipe.cue is None else f"cue {recipe.cue} (strength {strength:g}, {mode})"
+    return {
+        "name": name,
+        "title": f"Brain MRI phantoms: {patients} patients, {recipe.slices} slices each, {planted}",
+        "homepage": "",
+        "licence": "CC0-1.0 (generated by studylib, no patient's image went into it)",
+        "citation": "studylib, brain phantoms",
+        "classes": {label: sum(row["label"] == label for row in rows) for label in CLASSES},
+        "regions": {"1": "lesion"},
+        "prepared": f"Drawn by studylib.data.phantoms.brain.make_brain, seed {recipe.seed}, {recipe.size} pixels a side. Masks "
+        "hold the lesion; where the planted cue is stands in cue_masks/. Synthetic: no statement about patients follows.",
+        "one_label_per_group": True,
+    }
+
+
+def _label_from(cue: str | None, lesions: str | None) -> str:
+    """Say what decides the label: "lesion", or the cue where lesions do not tell the classes apart."""
+    if cue == "either":
+        return "either"
+    tied = lesions or CUES[_known("cue", cue, tuple(CUES))][1]
+    if tied == "label":
+        return "lesion"
+    if cue is None:
+        raise ValueError(f"lesions '{tied}' without a cue: nothing in the images would tell the classes apart")
+    return cue
+
+
+def _known(what: str, name: str | None, known: Iterable[str | None]) -> str | None:
+    """Return a name if it is known; ValueError names the nearest one."""
+    known = tuple(known)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(str(name), [k for k in known if k], n=1)
+    hint = f"; nearest: '{near[0]}'" if near else ""
+    raise ValueError(f"{what} '{name}' is unknown (known: {', '.join(str(k) for k in known)}){hint}")
+
+
+def _count(what: str, value: int, least: int) -> int:
+    """Return a whole number of at least `least`."""
+    if value != int(value) or value < least:
+        raise ValueError(f"{what} {value}: a whole number of at least {least} is expected")
+    return int(value)
+
+
+def _copies(copies: Mapping[str, int] | None) -> dict[str, int]:
+    """Return the number of copies of both classes."""
+    copies = dict(COPIES if copies is None else copies)
+    for name in copies:
+        _known("class in copies", name, CLASSES)
+    return {name: _count(f"copies of '{name}'", copies.get(name, 0), 0) for name in CLASSES}
+
+
+def _shares(what: str, shares: Mapping[str, float], known: Iterable[str]) -> dict[str, float]:
+    """Check shares by name; they need not sum to 1."""
+    for name, share in shares.items():
+        _known(what, name, known)
+        if not share >= 0:
+            raise ValueError(f"{what}: the share of '{name}' is {share}, at least 0 is expected")
+    if not sum(shares.values()) > 0:
+        raise ValueError(f"{what}: no kind has a share (known: {', '.join(known)})")
+    return dict(shares)
+
+
+def _pair(what: str, pair: tuple[float, float], least: float, most: float | None) -> tuple[float, float]:
+    """Check two numbers."""
+    first, second = (float(value) for value in pair)
+    if first < least or second < 0 or (most is not None and not first <= second <= most):
+        limit = f"from {least:g} to {most:g}, the lesser first" if most is not None else f"{least:g} or more, then 0 or more"
+        raise ValueError(f"{what} {tuple(pair)}: two numbers are expected, {limit}")
+    return first, second

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 KINDS = ("ring", "solid", "irregular")
+ROUGH = {"ring": 0.06, "solid": 0.04, "irregular": 0.17}  # texture, as a share of the brightness
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,23 +55,18 @@ def lesion_centre(allowed: np.ndarray, place: float) -> tuple[int, int]:
     return x, y
 
 
-def lesion_distance(lesion: Lesion, centre: tuple[float, float], shape: tuple[int, int], share: float = 1.0) -> np.ndarray:
-    """Return each pixel's distance from the centre over the outline's radius in its direction, float32 (H, W): 1 is the edge.
+def lesion_distance(lesion: Lesion, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
+    """Return the distance from the centre over the outline's radius in that direction, float32: 1 is the edge.
 
-    share: radius in this slice over that in the slice through the lesion's middle.
+    x, y: offsets from the centre in pixels, float32, broadcast; radius: of the disc of the same area as a smooth outline.
     """
-    height, width = shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    x, y = x - centre[0], y - centre[1]
-    c, s = np.cos(lesion.turn), np.sin(lesion.turn)
-    root = np.sqrt(lesion.stretch)
+    c, s, root = np.cos(lesion.turn), np.sin(lesion.turn), np.sqrt(lesion.stretch)
     along, across = (x * c + y * s) / root, (y * c - x * s) * root
     angle = np.arctan2(across, along)
     outline = np.ones_like(angle)
     for k, (amplitude, phase) in enumerate(lesion.waves, start=2):
         outline += np.float32(amplitude) * np.cos(k * angle + np.float32(phase))
-    radius = share * np.sqrt(lesion.area * height * width / np.pi)
-    return np.hypot(along, across) / (radius * np.maximum(outline, 0.35))
+    return (np.hypot(along, across) / (radius * np.maximum(outline, 0.35))).astype(np.float32)
 
 
 def paint_lesion(
@@ -81,30 +77,41 @@ def paint_lesion(
     levels: dict[str, float],
     white: np.ndarray,
     share: float = 1.0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Paint a lesion and its halo into a noise-free slice; return (slice, lesion mask, lesion and halo mask).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Paint a lesion and its halo into a noise-free slice; return (slice, mask of the lesion without its halo).
 
-    clean: float32 (H, W) in 0..1; brain: bool (H, W), where a lesion may be seen; levels: brightness of `rim`, `core`, `solid`
-    and `oedema` at full contrast; white: bool (H, W), where oedema spreads. The input is not changed.
+    clean: float32 (H, W), about 0..1; brain: bool (H, W), where a lesion may be seen; centre: x, y in pixels; levels:
+    brightness of `rim`, `core`, `solid` and `oedema` at full contrast; white: bool (H, W), where oedema spreads most;
+    share: the radius in this slice over that in the lesion's middle. The input is not changed.
     """
-    distance = lesion_distance(lesion, centre, clean.shape, share)
-    rng = np.random.default_rng(lesion.grain)
-    noise = cv2.GaussianBlur(rng.normal(0, 1, clean.shape).astype(np.float32), (0, 0), clean.shape[0] / 48)
+    height, width = clean.shape
+    full = float(np.sqrt(lesion.area * height * width / np.pi))
+    reach = int(np.ceil(full * np.sqrt(lesion.stretch) * lesion.halo * 1.7))
+    left, top = (int(np.floor(c)) - reach for c in centre)
+    y, x = np.mgrid[top : top + 2 * reach + 1, left : left + 2 * reach + 1].astype(np.float32)
+    distance = lesion_distance(lesion, x - np.float32(centre[0]), y - np.float32(centre[1]), full * share)
+    noise = np.random.default_rng(lesion.grain).standard_normal(distance.shape, dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), max(1.0, height / 48))
     noise /= max(float(noise.std()), 1e-6)
-    inside = (distance < 1) & brain
-    solid = brain.astype(np.float32)
+    # Cut the window to the image.
+    rows = slice(max(top, 0), min(top + 2 * reach + 1, height))
+    columns = slice(max(left, 0), min(left + 2 * reach + 1, width))
+    inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    distance, noise, window = distance[inner], noise[inner], (rows, columns)
+    before, solid = clean[window], brain[window]
     edge = np.clip((1 - distance) * 9, 0, 1) * solid
     if lesion.kind == "ring":
         rim = np.clip((distance - (1 - lesion.rim + 0.06 * noise)) * 8, 0, 1)
         target = levels["core"] + (levels["rim"] - levels["core"]) * rim
     else:
-        target = np.full_like(clean, levels["solid"])
-    rough = {"ring": 0.06, "solid": 0.04, "irregular": 0.17}[lesion.kind]
-    target = target * (1 + rough * noise)
-    reach = lesion.halo * (1 + 0.12 * noise)
-    swelling = np.clip((reach - distance) / np.maximum(reach - 1, 0.1) * 1.6, 0, 1) * (distance >= 0.9)
-    swelling *= np.where(white, 0.85, 0.35) * solid
-    swelling = cv2.GaussianBlur(swelling.astype(np.float32), (0, 0), clean.shape[0] / 180) * solid
-    out = clean + lesion.contrast * swelling * (levels["oedema"] - clean)
-    out = out + lesion.contrast * edge * (target - out)
-    return out.astype(np.float32), inside, inside | (np.abs(out - clean) > 0.5 / 255)
+        target = np.full_like(before, levels["solid"])
+    target = target * (1 + np.float32(ROUGH[lesion.kind]) * noise)
+    far = lesion.halo * (1 + 0.12 * noise)
+    swelling = np.clip((far - distance) / np.maximum(far - 1, 0.1) * 1.6, 0, 1) * (distance >= 0.9)
+    swelling = (swelling * np.where(white[window], 0.85, 0.35) * solid).astype(np.float32)
+    swelling = cv2.GaussianBlur(swelling, (0, 0), height / 180) * solid
+    after = before + lesion.contrast * swelling * (levels["oedema"] - before)
+    after = after + lesion.contrast * edge * (target - after)
+    out, inside = clean.copy(), np.zeros(clean.shape, dtype=bool)
+    out[window], inside[window] = after, (distance < 1) & solid
+    return out, inside

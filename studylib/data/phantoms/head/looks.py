@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from studylib.data.phantoms import anatomy
+from studylib.data.phantoms.head import anatomy
 
 # Brightness, 0 to 1, in the order of the tissue map:
-#         air   fat   muscle bone marrow csf   grey  white deep  dura  ventricle folia stem
-TISSUES = {
-    "t1": (0.01, 0.82, 0.36, 0.05, 0.42, 0.14, 0.43, 0.60, 0.48, 0.30, 0.12, 0.47, 0.56),
-    "t1c": (0.01, 0.72, 0.34, 0.05, 0.32, 0.11, 0.35, 0.43, 0.37, 0.52, 0.09, 0.37, 0.41),
-    "t2": (0.01, 0.55, 0.20, 0.04, 0.30, 0.78, 0.48, 0.33, 0.40, 0.30, 0.85, 0.45, 0.34),
-    "flair": (0.01, 0.62, 0.30, 0.05, 0.25, 0.10, 0.46, 0.36, 0.43, 0.25, 0.07, 0.44, 0.38),
+#         air   fat   muscle bone marrow csf  grey  white deep  dura  ventr. folia stem  sinus eye
+BRIGHTNESS = {
+    "t1": (0.01, 0.80, 0.36, 0.05, 0.48, 0.13, 0.44, 0.62, 0.50, 0.30, 0.11, 0.48, 0.57, 0.20, 0.15),
+    "t1c": (0.01, 0.70, 0.33, 0.04, 0.36, 0.10, 0.34, 0.43, 0.37, 0.50, 0.08, 0.36, 0.41, 0.80, 0.12),
+    "t2": (0.01, 0.58, 0.20, 0.03, 0.34, 0.80, 0.47, 0.32, 0.40, 0.30, 0.86, 0.44, 0.33, 0.10, 0.85),
+    "flair": (0.01, 0.60, 0.28, 0.04, 0.28, 0.09, 0.47, 0.37, 0.44, 0.25, 0.06, 0.44, 0.38, 0.15, 0.10),
 }
 # Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, and its rim hardly differs from the brain.
 LESIONS = {
@@ -24,7 +24,7 @@ LESIONS = {
     "t2": {"rim": 0.66, "core": 0.90, "solid": 0.76, "oedema": 0.62},
     "flair": {"rim": 0.78, "core": 0.48, "solid": 0.82, "oedema": 0.66},
 }
-LOOKS = tuple(TISSUES)
+LOOKS = tuple(BRIGHTNESS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Look:
     """One patient's scanner settings."""
 
     name: str
-    brightness: np.ndarray  # (13,) by tissue
+    brightness: np.ndarray  # (15,) by tissue
     lesion: dict[str, float]
     gain: float
     gamma: float
@@ -44,9 +44,9 @@ class Look:
 
 def draw_look(name: str, rng: np.random.Generator) -> Look:
     """Draw one patient's variant of a look (t1, t1c, t2, flair)."""
-    if name not in TISSUES:
+    if name not in BRIGHTNESS:
         raise ValueError(f"look '{name}' is unknown (known: {', '.join(LOOKS)})")
-    base = np.array(TISSUES[name]) * rng.normal(1, 0.05, 13).clip(0.85, 1.15)
+    base = np.array(BRIGHTNESS[name]) * rng.normal(1, 0.05, len(anatomy.TISSUES)).clip(0.85, 1.15)
     base[anatomy.STEM] = 0.7 * base[anatomy.WHITE] + 0.3 * base[anatomy.GREY]
     return Look(
         name=name,
@@ -56,13 +56,13 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
         gamma=float(rng.uniform(0.90, 1.12)),
         bias=rng.normal(0, 0.07, 5),
         texture=float(rng.uniform(0.03, 0.07)),
-        noise=float(rng.uniform(0.010, 0.028)),
-        blur=float(rng.uniform(0.45, 0.75)),
+        noise=float(rng.uniform(0.006, 0.020)),
+        blur=float(rng.uniform(0.35, 0.60)),
     )
 
 
-def render_clean(tissue: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
-    """Turn a tissue map (2 s, 2 s) into a noise-free slice with texture, float32 (2 s, 2 s) in 0..1."""
+def colour(tissue: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """Give a tissue map (2 s, 2 s) its brightness and texture, without noise: float32 (2 s, 2 s), about 0..1."""
     n = tissue.shape[0]
     grain = cv2.resize(rng.normal(0, 1, (n // 3, n // 3)).astype(np.float32), (n, n), interpolation=cv2.INTER_CUBIC)
     clean = look.brightness[tissue] * (1 + np.float32(look.texture) * grain)

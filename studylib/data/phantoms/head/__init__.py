@@ -1,0 +1,1 @@
+"""The head that brain phantoms are drawn from: anatomy, its three planes, how scanners show it, and lesions."""

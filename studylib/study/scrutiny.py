@@ -1,0 +1,158 @@
+"""What maps of a network do when nothing is there, when weights are random, when the seed changes, when a cue was planted."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from studylib.metrics import concentration
+from studylib.metrics.classification import auroc
+from studylib.metrics.intervals import Estimate, difference_between, difference_by, exact, mean_by, of_columns, statistic_by
+from studylib.metrics.sanity import random_pairs, randomised, similarity
+from studylib.study.fits import Fits, Trained
+from studylib.study.mapping import Pictures, as_images, class_maps, held_out
+from studylib.study.train import Workshop
+
+
+def peaks(workshop: Workshop, fits: Fits, arm: str, split: str = "group") -> pd.DataFrame:
+    """Raw-scale peak, mass and concentration of the CAM of every test image, with what became of the image.
+
+    Columns: image, group, label, outcome (TP, TN, FP, FN), peak, peak_minmax (after scaling each map to [0, 1]), gini.
+    """
+    tables = []
+    for t in fits.select(arm, split):
+        pictures = held_out(workshop, t)
+        raw, _, logits = class_maps(t.fit.model(), pictures.pixels)
+        called = logits > 0
+        outcome = np.where(pictures.labels == 1, np.where(called, "TP", "FN"), np.where(called, "FP", "TN"))
+        low, high = raw.min((1, 2)), raw.max((1, 2))
+        row = {"image": pictures.names, "group": pictures.groups, "label": pictures.labels, "outcome": outcome, "peak": high}
+        scaled = np.where(high > low, (high - low) / np.where(high > low, high - low, 1), np.nan)
+        tables.append(pd.DataFrame(row | {"peak_minmax": scaled, "gini": concentration.gini(raw), "repeat": t.run.repeat}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def emptiness(table: pd.DataFrame, column: str = "peak", **how) -> Estimate:
+    """AUROC with which a map's peak tells correct positives from correct negatives; 0.5: no telling."""
+    kept = table[table["outcome"].isin(["TP", "TN"])]
+    return statistic_by(kept, of_columns(auroc, "label", column), how=f"AUROC of {column}, TP against TN", **how)
+
+
+def false_alarms(table: pd.DataFrame, **how) -> Estimate:
+    """Mean raw peak of false positives minus of true negatives; NaN with fewer than two false positives."""
+    fp, tn = table[table["outcome"] == "FP"], table[table["outcome"] == "TN"]
+    if len(fp) < 2:
+        return exact(float("nan"), n=len(fp), how=f"{len(fp)} false positives: fewer than two")
+    return difference_between(fp, tn, "peak", how="raw peak of false positives minus true negatives", **how)
+
+
+def cascade(trained: Trained, pictures: Pictures) -> pd.DataFrame:
+    """Spearman of |map| after randomising from the head to the stem, one row an image and layer, with 50 random pairs beside it."""
+    model = trained.fit.model()
+    before = np.abs(class_maps(model, pictures.pixels)[1])
+    pairs = float(np.nanmean(random_pairs(before, trained.run.seed).spearman))
+    tables = []
+    for layer, changed in randomised(model, rng=trained.run.seed):
+        after = np.abs(class_maps(changed, pictures.pixels)[1])
+        row = {"image": pictures.names, "group": pictures.groups, "layer": layer, "random_pairs": pairs}
+        tables.append(pd.DataFrame(row | similarity(before, after)._asdict()))
+    return pd.concat(tables, ignore_index=True).assign(repeat=trained.run.repeat)
+
+
+def sanity(table: pd.DataFrame, **how) -> Estimate:
+    """Spearman with every weight random minus that of random pairs of maps; 0: nothing of the map was left."""
+    last = table["layer"].iloc[-1]
+    rows = table[table["layer"] == last].groupby(["image", "group"], as_index=False)[["spearman", "random_pairs"]].mean()
+    text = "Spearman of |map| after randomising every layer minus 50 random pairs"
+    return difference_by(rows, "spearman", "random_pairs", how=text, **how)
+
+
+def seed_agreement(fits: Fits, arm: str, pictures: Pictures, split: str = "group", **how) -> Estimate:
+    """Mean Spearman of two networks' maps of the same image, over all pairs of repeats."""
+    maps = [class_maps(t.fit.model(), pictures.pixels)[1] for t in fits.select(arm, split)]
+    values = [similarity(a, b).spearman for a, b in combinations(maps, 2)]
+    table = pd.DataFrame({"group": pictures.groups, "image": pictures.names, "spearman": np.mean(values, 0)})
+    return mean_by(table, "spearman", how=f"Spearman of maps between {len(maps)} networks", **how)
+
+
+@torch.inference_mode()
+def flat_gate_change(workshop: Workshop, fits: Fits, arm: str = "cam", **how) -> Estimate:
+    """Mean |p - p'| on test images, p' with the map inside the gate replaced by a flat one: what the CAM in it does."""
+    tables = []
+    for t in fits.select(arm, "group"):
+        pictures, model = held_out(workshop, t), t.fit.model()
+        images = as_images(pictures.pixels)
+        p = torch.sigmoid(model(images)[:, 0])
+        model.gate.cam_pooled = lambda features, weight: features.mean((2, 3))
+        change = (p - torch.sigmoid(model(images)[:, 0])).abs().numpy()
+        tables.append(pd.DataFrame({"image": pictures.names, "group": pictures.groups, "change": change.astype(float)}))
+    return mean_by(pd.concat(tables, ignore_index=True), "change", how="|p - p'| with a flat map in the gate", **how)
+
+
+@torch.inference_mode()
+def planted_marker(workshop: Workshop, fits: Fits, top: float = 0.05, **how) -> tuple[dict[str, Estimate], pd.DataFrame]:
+    """Does the map show a planted shortcut? On false positives of networks that learned a corner mark.
+
+    Tested on the same patients with the mark set free of the class. -> estimates `flip_top5_minus_random` (share that turns
+    negative when the map's top 5 % is masked, minus a random 5 %) and `energy_minus_area` (share of positive map on the
+    mark minus its share of the frame), and the table.
+    """
+    tables = []
+    for t in fits.select("marker", "group"):
+        pictures = held_out(workshop, t, "marker_free")
+        marks = cue_masks(workshop, t)
+        model = t.fit.model()
+        _, maps, logits = class_maps(model, pictures.pixels)
+        keep = (pictures.labels == 0) & (logits > 0) & marks.any((1, 2))
+        if not keep.any():
+            continue
+        found, chosen, at = pictures.where(keep), maps[keep], marks[keep]
+        rng = np.random.default_rng(t.run.seed)
+        positive = chosen.clip(0)
+        mass = positive.sum((1, 2))
+        energy = np.divide((positive * at).sum((1, 2)), mass, out=np.full(len(mass), np.nan), where=mass > 0)
+        row = {"image": found.names, "group": found.groups, "energy": energy, "area": at.mean((1, 2))}
+        for name, order in {"flip_top": chosen, "flip_random": rng.random(chosen.shape)}.items():
+            row[name] = masked_flips(model, found.pixels, order, top)
+        tables.append(pd.DataFrame(row).assign(repeat=t.run.repeat))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if table.empty:
+        none = exact(float("nan"), n=0, how="no false positive carries the mark")
+        return {"flip_top5_minus_random": none, "energy_minus_area": none}, table
+    flips = difference_by(table, "flip_top", "flip_random", how="turned negative: top 5 % masked minus random 5 %", **how)
+    energy = difference_by(table, "energy", "area", how="map energy on the mark minus its area", **how)
+    return {"flip_top5_minus_random": flips, "energy_minus_area": energy}, table
+
+
+def cue_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
+    """Where the mark lies on the test images of a network, bool (N, S, S), cropped and resized as the images."""
+    from dataclasses import replace
+
+    from studylib.data.transforms import prepare_masks
+
+    dataset = workshop.dataset("marker_free")
+    rows = np.flatnonzero(workshop.split(trained.run).part == "test")
+    chosen = dataset.select(rows)
+    files = [str(path) if name else "" for name, path in zip(chosen.table["cue_mask"], _beside(chosen), strict=True)]
+    cues = replace(chosen, table=chosen.table.assign(mask=chosen.table["cue_mask"], mask_file=files), regions={1: "cue"})
+    size, crop = trained.fit.spec.image_size, trained.fit.spec.crop
+    return prepare_masks(cues, size, crop, missing=0) > 0
+
+
+def _beside(dataset) -> list:
+    from pathlib import Path
+
+    roots = [Path(file).parents[len(Path(image).parts) - 1] for file, image in dataset.table[["file", "image"]].to_numpy()]
+    return [root / name for root, name in zip(roots, dataset.table["cue_mask"], strict=True)]
+
+
+def masked_flips(model: torch.nn.Module, pixels: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:
+    """Whether each image turns negative when the top `share` of `order` gets the image's mean. -> float (N,) of 0 and 1"""
+    count = max(1, round(share * order[0].size))
+    cut = np.partition(order.reshape(len(order), -1), -count, axis=1)[:, -count][:, None, None]
+    mean = pixels.mean((1, 2), keepdims=True)
+    masked = np.where(order >= cut, mean, pixels).astype(np.uint8)
+    return (model(as_images(masked))[:, 0] <= 0).numpy().astype(float)

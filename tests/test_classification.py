@@ -1,0 +1,106 @@
+"""Classification measures by hand, and against scikit-learn and torchmetrics, with weights and without."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from torchmetrics.functional.classification import binary_auroc, multiclass_accuracy
+
+from studylib.metrics import classification as cls
+
+# 4 positives, 3 found; 6 others, 2 called positive
+LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+SAID = np.array([1, 1, 1, 0, 1, 1, 0, 0, 0, 0])
+
+
+def drawn(n=300, classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    said = np.where(rng.random(n) < 0.7, y, rng.integers(0, classes, n))
+    return y, said, np.round(rng.normal(y, 1), 1), rng.integers(0, 4, n)
+
+
+def test_counts_by_hand():
+    assert cls.accuracy(LABELS, SAID) == 7 / 10
+    assert cls.sensitivity(LABELS, SAID) == 3 / 4
+    assert cls.specificity(LABELS, SAID) == 4 / 6
+    assert cls.precision(LABELS, SAID) == 3 / 5
+    assert cls.balanced_accuracy(LABELS, SAID) == pytest.approx((3 / 4 + 4 / 6) / 2)
+    assert cls.f1(LABELS, SAID) == pytest.approx(6 / 9)
+    assert cls.majority_share(LABELS) == 6 / 10
+    assert cls.confusion(LABELS, SAID).tolist() == [[4, 2], [1, 3]]
+    assert cls.sensitivity(LABELS, SAID, positive=0) == cls.specificity(LABELS, SAID)
+
+
+def test_shares_of_wrong_and_right_rows_are_not_sensitivity():
+    assert cls.false_negative_share(LABELS, SAID) == 1 / 3
+    assert cls.positive_share_of_correct(LABELS, SAID) == 3 / 7
+    assert math.isnan(cls.false_negative_share(LABELS, LABELS))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_as_scikit_learn_with_weights(classes):
+    y, said, _, w = drawn(classes=classes)
+    assert cls.accuracy(y, said, w) == pytest.approx(sk.accuracy_score(y, said, sample_weight=w))
+    assert cls.balanced_accuracy(y, said, w) == pytest.approx(sk.balanced_accuracy_score(y, said, sample_weight=w))
+    assert cls.macro_f1(y, said, w) == pytest.approx(sk.f1_score(y, said, average="macro", sample_weight=w))
+    assert cls.f1(y, said, w) == pytest.approx(sk.f1_score(y == 1, said == 1, sample_weight=w))
+    assert cls.confusion(y, said, w) == pytest.approx(sk.confusion_matrix(y, said, sample_weight=w))
+
+
+def test_auroc_with_ties_as_scikit_learn_and_torchmetrics():
+    y, _, scores, w = drawn()
+    assert cls.auroc(y, scores, w) == pytest.approx(sk.roc_auc_score(y, scores, sample_weight=w), abs=1e-12)
+    theirs = binary_auroc(torch.tensor(scores).sigmoid(), torch.tensor(y))
+    assert cls.auroc(y, scores) == pytest.approx(float(theirs), abs=1e-6)  # float32
+    # pairs (0.4, 0.4) tied, (0.4, 0.1) won, (0.2, 0.4) lost, (0.2, 0.1) won
+    assert cls.auroc([1, 0, 1, 0], [0.4, 0.4, 0.2, 0.1]) == 2.5 / 4
+
+
+def test_balanced_accuracy_as_torchmetrics():
+    y, said, _, _ = drawn(classes=3)
+    theirs = multiclass_accuracy(torch.tensor(said), torch.tensor(y), num_classes=3, average="macro")
+    assert cls.balanced_accuracy(torch.tensor(y), torch.tensor(said)) == pytest.approx(float(theirs), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [cls.accuracy, cls.balanced_accuracy, cls.sensitivity, cls.specificity, cls.precision, cls.f1, cls.macro_f1,
+     cls.false_negative_share, cls.positive_share_of_correct, cls.auroc],
+)  # fmt: skip
+def test_weights_are_multiplicities(measure):
+    y, said, scores, w = drawn(n=60)
+    other = scores if measure is cls.auroc else said
+    assert measure(y, other, w) == pytest.approx(measure(np.repeat(y, w), np.repeat(other, w)), abs=1e-12)
+    assert measure(y, other, np.full(60, 0.5)) == pytest.approx(measure(y, other))
+    assert math.isnan(measure(y, other, np.zeros(60)))
+
+
+@pytest.mark.parametrize("measure", [cls.balanced_accuracy, cls.f1, cls.macro_f1, cls.auroc])
+def test_one_class_only_is_undefined(measure):
+    assert math.isnan(measure(np.ones(5, int), np.array([1, 1, 1, 0, 1])))
+    assert math.isnan(measure(np.array([1, 1, 0]), np.array([1, 0, 0]), np.array([1, 2, 0])))  # by weight
+
+
+def test_what_a_missing_class_leaves_defined():
+    ones = np.ones(4, int)
+    assert math.isnan(cls.specificity(ones, ones)) and cls.sensitivity(ones, ones) == 1
+    assert math.isnan(cls.precision(LABELS, np.zeros(10, int)))
+    assert cls.f1(LABELS, np.zeros(10, int)) == 0  # defined: all four are missed
+
+
+def test_nan_scores_are_undefined_and_shapes_must_agree():
+    assert math.isnan(cls.auroc([0, 1], [0.2, math.nan]))
+    with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+        cls.accuracy([0, 1], [0, 1, 1])
+
+
+def test_confusion_over_named_classes():
+    assert cls.confusion([0, 2], [0, 0], classes=3).tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert cls.confusion([0, 2], [0, 0], classes=[2, 0]).tolist() == [[0, 1], [0, 1]]
+    with pytest.raises(ValueError, match=r"found class \[2\]; the classes are \[0, 1\]"):
+        cls.confusion([0, 2], [0, 0], classes=2)
