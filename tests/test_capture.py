@@ -83,7 +83,8 @@ def test_several_layers_of_one_pass_equal_each_alone(net):
         torch.testing.assert_close(together[name], g, rtol=1e-12, atol=1e-15)
 
 
-def test_branches_side_by_side_both_get_their_gradient():
+@pytest.mark.parametrize("frozen", [True, False])
+def test_branches_side_by_side_both_get_their_gradient(frozen):
     class Branches(nn.Module):
         def __init__(self):
             super().__init__()
@@ -92,7 +93,7 @@ def test_branches_side_by_side_both_get_their_gradient():
         def forward(self, x):
             return (self.left(x) * self.right(x)).mean((2, 3))
 
-    net = Branches().double()
+    net = Branches().double().requires_grad_(not frozen)
     with undisturbed(net):
         seen = run(net, X, find_layers(net, ["left", "right"]), graph=True)
         gradients = seen.gradients(seen.output[:, 0].sum())
@@ -214,7 +215,7 @@ def test_inference_mode_is_put_back_and_autocast_too(net):
 
 
 def test_a_training_step_in_the_same_autocast_still_gets_its_gradients(net):
-    """A weight cast without a graph stays in autocast's cache, and the step after it would silently not be trained."""
+    """Where a weight cast without a graph stays in autocast's cache, the step after it is silently not trained."""
     net, x = net.float(), X.float()
     wanted = None
     for explain_first in (False, True):

@@ -9,7 +9,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from studylib.cam import explain
+from studylib.cam import METHODS, explain
+from studylib.cam.formulas import Method
 
 ALL = ("cam", "gradcam", "hirescam")
 
@@ -265,13 +266,27 @@ def test_autocast_outside_and_inside_the_model(dtype):
 
 
 def test_float16_gradients_do_not_underflow():
-    """A score of 1e-6 of the layer has gradients of about 1e-9 a place, below float16's smallest number, 6e-8."""
+    """With 62 x 62 places and small weights gradients are about 1e-7, and float16 has steps of 6e-8 there."""
+    torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
-    net[4].weight.data *= 2e-3
-    x = images(2, 16, dtype=torch.float32)
+    net[4].weight.data *= 1e-3
+    x = images(2, 64, dtype=torch.float32)
     wanted = explain(net, x, target=0)["gradcam"]
     with torch.autocast("cpu", dtype=torch.float16):
-        close(explain(net, x, target=0)["gradcam"], wanted, 0.02)
+        close(explain(net, x, target=0)["gradcam"], wanted, 0.01)
+
+
+def test_a_new_method_is_a_formula_and_a_line_and_runs_outside_autocast(monkeypatch):
+    def by_matrix(activations: Tensor, gradients: Tensor) -> Tensor:
+        return torch.einsum("nk,nkhw->nhw", gradients.mean((2, 3)), activations)
+
+    monkeypatch.setitem(METHODS, "by_matrix", Method("by_matrix", by_matrix, "Grad-CAM by a product of matrices"))
+    model, x = gap().float(), images(dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        e = explain(model, x, ("gradcam", "by_matrix"), target="all")
+    close(e["by_matrix"], e["gradcam"], 1e-5)  # in bfloat16 it would be 1e-2
+    e.upsampled("by_matrix")
+    assert e.said.startswith("Grad-CAM by a product of matrices at 3: ReLU")
 
 
 def test_cam_beside_layers_without_a_cam():

@@ -94,7 +94,7 @@ def test_filters(opened):
     tab.select_option("select[name=evidence]", "document")
     assert visible_claims(tab) == [] and tab.locator("#none").is_visible()
     tab.get_by_role("button", name="Show all").click()
-    tab.wait_for_function("document.querySelector('#shown').textContent.startsWith('10 of')")
+    sync_api.expect(tab.locator("#shown")).to_have_text("10 of 10 rows shown")
     assert len(visible_claims(tab)) == 10 and not tab.locator("#none").is_visible()
     tab.fill("input[name=words]", "UNDECIDED localisation")
     assert visible_claims(tab) == ["7.4"]

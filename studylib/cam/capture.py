@@ -35,8 +35,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-        # Versions of torch differ in whether autocast remembers weights that it cast without a graph; a training step in
-        # the same autocast must not find them.
+        # Whether autocast remembers weights that it cast without a graph differs between versions of torch; a training
+        # step in the same autocast must not find them.
         torch.clear_autocast_cache()
 
 

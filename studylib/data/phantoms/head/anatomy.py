@@ -60,7 +60,7 @@ def draw_head(plane: str, rng: np.random.Generator) -> Head:
         shift=(float(rng.normal(0, 0.025)), float(rng.normal(0, 0.025))),
         warp=np.column_stack([rng.normal(0, 0.0085, (6, 2)), frequencies, rng.uniform(0, 2 * np.pi, 6)]),
         skull=float(rng.uniform(0.038, 0.062)),
-        scalp=float(rng.uniform(0.028, 0.060)),
+        scalp=float(rng.uniform(0.022, 0.042)),
         gap=float(rng.uniform(0.008, 0.030)),
         ribbon=float(rng.uniform(0.040, 0.052)),
         ventricles=float(np.clip(rng.lognormal(0, 0.15), 0.7, 1.35)),

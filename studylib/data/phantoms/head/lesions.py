@@ -29,8 +29,8 @@ class Lesion:
 
 def draw_lesion(rng: np.random.Generator, area: tuple[float, float], contrast: tuple[float, float]) -> Lesion:
     """Draw a lesion; area: median share of the image and sigma of its logarithm; contrast: least and greatest, 0 to 1."""
-    kind = KINDS[int(rng.choice(3, p=(0.4, 0.35, 0.25)))]
-    rough = {"ring": 0.07, "solid": 0.05, "irregular": 0.16}[kind]
+    kind = KINDS[int(rng.choice(3, p=(0.3, 0.45, 0.25)))]
+    rough = {"ring": 0.07, "solid": 0.05, "irregular": 0.13}[kind]
     waves = np.column_stack([rng.normal(0, rough, 5) / np.sqrt(np.arange(1, 6)), rng.uniform(0, 2 * np.pi, 5)])
     return Lesion(
         kind=kind,
@@ -40,7 +40,7 @@ def draw_lesion(rng: np.random.Generator, area: tuple[float, float], contrast: t
         turn=float(rng.uniform(0, np.pi)),
         waves=waves,
         contrast=float(rng.uniform(*contrast)),
-        rim=float(rng.uniform(0.22, 0.40)),
+        rim=float(rng.uniform(0.32, 0.55)),
         halo=float(rng.uniform(1.35, 2.1)),
         grain=int(rng.integers(2**32)),
     )

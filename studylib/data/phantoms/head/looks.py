@@ -13,16 +13,16 @@ from studylib.data.phantoms.head import anatomy
 #         air   fat   muscle bone marrow csf  grey  white deep  dura  ventr. folia stem  sinus eye
 BRIGHTNESS = {
     "t1": (0.01, 0.80, 0.36, 0.05, 0.48, 0.13, 0.44, 0.62, 0.50, 0.30, 0.11, 0.48, 0.57, 0.20, 0.15),
-    "t1c": (0.01, 0.70, 0.33, 0.04, 0.36, 0.10, 0.34, 0.43, 0.37, 0.50, 0.08, 0.36, 0.41, 0.80, 0.12),
-    "t2": (0.01, 0.58, 0.20, 0.03, 0.34, 0.80, 0.47, 0.32, 0.40, 0.30, 0.86, 0.44, 0.33, 0.10, 0.85),
+    "t1c": (0.01, 0.66, 0.33, 0.04, 0.36, 0.10, 0.34, 0.43, 0.37, 0.50, 0.08, 0.36, 0.41, 0.80, 0.12),
+    "t2": (0.01, 0.54, 0.20, 0.03, 0.30, 0.70, 0.45, 0.32, 0.39, 0.30, 0.72, 0.43, 0.33, 0.10, 0.72),
     "flair": (0.01, 0.60, 0.28, 0.04, 0.28, 0.09, 0.47, 0.37, 0.44, 0.25, 0.06, 0.44, 0.38, 0.15, 0.10),
 }
 # Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, and its rim hardly differs from the brain.
 LESIONS = {
     "t1": {"rim": 0.40, "core": 0.18, "solid": 0.30, "oedema": 0.42},
-    "t1c": {"rim": 0.86, "core": 0.22, "solid": 0.80, "oedema": 0.29},
-    "t2": {"rim": 0.66, "core": 0.90, "solid": 0.76, "oedema": 0.62},
-    "flair": {"rim": 0.78, "core": 0.48, "solid": 0.82, "oedema": 0.66},
+    "t1c": {"rim": 0.96, "core": 0.30, "solid": 0.90, "oedema": 0.30},
+    "t2": {"rim": 0.84, "core": 0.96, "solid": 0.90, "oedema": 0.62},
+    "flair": {"rim": 0.88, "core": 0.56, "solid": 0.88, "oedema": 0.62},
 }
 LOOKS = tuple(BRIGHTNESS)
 
@@ -52,9 +52,9 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
         name=name,
         brightness=base.astype(np.float32),
         lesion=dict(LESIONS[name]),
-        gain=float(rng.uniform(0.80, 1.10)),
-        gamma=float(rng.uniform(0.90, 1.12)),
-        bias=rng.normal(0, 0.07, 5),
+        gain=float(rng.uniform(0.88, 1.06)),
+        gamma=float(rng.uniform(0.93, 1.08)),
+        bias=rng.normal(0, 0.05, 5),
         texture=float(rng.uniform(0.03, 0.07)),
         noise=float(rng.uniform(0.006, 0.020)),
         blur=float(rng.uniform(0.35, 0.60)),
