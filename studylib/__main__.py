@@ -1,4 +1,6 @@
-"""python -m studylib VERB: thin; every verb is one call into the package. Heavy libraries are imported by the verb that needs them."""
+"""python -m studylib VERB: thin; every verb is one call into the package. Heavy libraries are imported by the verb
+that needs them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ VERBS = {
 
 def parser() -> argparse.ArgumentParser:
     """Every verb with its options."""
-    top = argparse.ArgumentParser(prog="studylib", description="Do class activation maps show where a classifier looks?")
+    top = argparse.ArgumentParser(
+        prog="studylib", description="Do class activation maps show where a classifier looks?"
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     made = {name: verbs.add_parser(name, help=text, description=text) for name, text in VERBS.items()}
     for name in ("fits", "report", "plan", "summary"):
@@ -60,7 +64,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def is_expected(error: Exception) -> bool:
     """Whether an error was written for a user: ours, by name, so that no module is imported to find out."""
-    names = {"SettingsError", "ClaimsError", "DataError", "LeakError", "ReportError", "RootError", "CatalogueError", "SiteError"}
+    names = {
+        "SettingsError",
+        "ClaimsError",
+        "DataError",
+        "LeakError",
+        "ReportError",
+        "RootError",
+        "CatalogueError",
+        "SiteError",
+    }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
@@ -146,7 +159,8 @@ def _data(asked) -> int:
 
     dataset = load_dataset(Path(asked.folder))
     counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
-    print(f"{dataset.name}: {len(dataset)} images ({counts}), {len(set(dataset.groups()))} groups, {dataset.fingerprint}; no problem found")
+    groups = len(set(dataset.groups()))
+    print(f"{dataset.name}: {len(dataset)} images ({counts}), {groups} groups, {dataset.fingerprint}; no problem found")
     return 0
 
 

@@ -63,7 +63,9 @@ def features_of(model, images):
 
 
 def mlp(gate, pooled):
-    return gate.mlp.expand.weight @ F.relu(gate.mlp.reduce.weight @ pooled + gate.mlp.reduce.bias) + gate.mlp.expand.bias
+    return (
+        gate.mlp.expand.weight @ F.relu(gate.mlp.reduce.weight @ pooled + gate.mlp.reduce.bias) + gate.mlp.expand.bias
+    )
 
 
 def test_reading_a_is_cbam_channel_attention(net, images):
@@ -132,7 +134,9 @@ def test_the_map_inside_the_gate_carries_no_gradient(net, images):
         f, g = features_of(model, images), model.gate
         constant = F.max_pool2d(f, 4)
         gate = g.gate(f, model.fc.weight)
-    want = (gate[:, :, None, None] * constant).flatten(1).sum(0)  # d sum(logits) / d fc.weight with the gate held constant
+    want = (
+        (gate[:, :, None, None] * constant).flatten(1).sum(0)
+    )  # d sum(logits) / d fc.weight with the gate held constant
     torch.testing.assert_close(model.fc.weight.grad[0], want, rtol=0, atol=1e-9)
 
 

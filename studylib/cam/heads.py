@@ -62,9 +62,8 @@ def find_head(
     for head in candidates:
         if not finite.any():
             return head  # nothing to prove it by, and every map is undefined anyway
-        seen = a[finite]
-        error = (head.logits(seen) - s[finite]).abs()
-        if (error <= tolerance * (head.spread(seen) + s[finite].abs())).all():
+        error = (head.logits(a) - s).abs()
+        if (error <= tolerance * (head.spread(a) + s.abs()))[finite].all():
             return head
     raise HeadError(_why_not(model, layer, activations, s.shape[1], others))
 
@@ -74,12 +73,9 @@ def _candidates(model: nn.Module, activations: Tensor, outputs: int):
     k, h, w = activations.shape[1:]
     found = []
     for name, module in reversed(list(model.named_modules())):
-        if not isinstance(module, nn.Linear) and not _is_conv(module):
+        if not (isinstance(module, nn.Linear) or _is_conv(module)) or module.weight.shape[0] != outputs:
             continue
-        weight = wide(module.weight.detach()).to(activations)
-        if weight.shape[0] != outputs:
-            continue
-        flat = weight.flatten(1)
+        flat = module.weight.detach().to(activations).flatten(1)
         bias = torch.zeros_like(flat[:, 0]) if module.bias is None else module.bias.detach().to(flat)
         if flat.shape[1] == k:
             found.append(Head("pooled", name, flat.view(outputs, k, 1, 1), bias))

@@ -1,4 +1,5 @@
-"""Gates between the two pools of study 2's network: its three readings, its spatial part, and the controls that test them.
+"""Gates between the two pools of study 2's network: its three readings, its spatial part, and the controls that test
+them.
 
 The source gives no formula and is circular (a CAM needs the output weights, the gate stands before them), so
 the gate is a choice. F: (N, K, H, W) features, g: (N, K) in (0, 1), F' = g * F. PROTOCOLS 0.2 names the readings.
@@ -23,13 +24,17 @@ GATES = (
 
 
 def position_cam(features: Tensor, weight: Tensor) -> Tensor:
-    """Class activation map of a flatten head, `sum_k w_k(x,y) f_k(x,y)`. features: (N, K, h, w); weight: (1, K*h*w) -> (N, h, w)."""
+    """Class activation map of a flatten head, `sum_k w_k(x,y) f_k(x,y)`. features: (N, K, h, w); weight: (1, K*h*w)
+    -> (N, h, w).
+    """
     n, k, h, w = features.shape
     return torch.einsum("nkhw,khw->nhw", features, weight.view(k, h, w))
 
 
 def min_max(maps: Tensor) -> Tensor:
-    """Scale each map to [0, 1]; a flat map becomes 1 everywhere, so that pooling by it is the plain average. maps: (N, h, w)."""
+    """Scale each map to [0, 1]; a flat map becomes 1 everywhere, so that pooling by it is the plain average. maps:
+    (N, h, w).
+    """
     flat = maps.flatten(1)
     low, high = flat.amin(1)[:, None, None], flat.amax(1)[:, None, None]
     span = high - low
@@ -49,7 +54,9 @@ class ChannelMLP(nn.Module):
 
 
 class SpatialGate(nn.Module):
-    """CBAM's spatial attention, `sigmoid(conv7x7([mean_k F; max_k F]))` (Woo 2018, eq. 3). (N, K, H, W) -> (N, 1, H, W)."""
+    """CBAM's spatial attention, `sigmoid(conv7x7([mean_k F; max_k F]))` (Woo 2018, eq. 3). (N, K, H, W) -> (N, 1, H,
+    W).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +107,9 @@ class Gate(nn.Module):
         return gate
 
     def cam_pooled(self, features: Tensor, weight: Tensor) -> Tensor:
-        """Average of F weighted by its own CAM, `sum m F_k / sum m` (reading B). The map m carries no gradient. -> (N, K)."""
+        """Average of F weighted by its own CAM, `sum m F_k / sum m` (reading B). The map m carries no gradient. ->
+        (N, K).
+        """
         with torch.no_grad():
             cam = min_max(position_cam(F.max_pool2d(features, self.pool), weight).float())
             m = F.interpolate(cam[:, None], size=features.shape[2:], mode="bilinear", align_corners=False)
@@ -108,7 +117,9 @@ class Gate(nn.Module):
         return (features * m.to(features.dtype)).sum((2, 3))
 
     def _order(self, n: int, device: torch.device) -> Tensor:
-        """A random order: new at every training step, else one fixed order, so that a prediction does not depend on chance."""
+        """A random order: new at every training step, else one fixed order, so that a prediction does not depend on
+        chance.
+        """
         if self.training:
             return torch.randperm(n, device=device)
         return torch.randperm(n, generator=torch.Generator().manual_seed(0)).to(device)

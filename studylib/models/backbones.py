@@ -11,7 +11,8 @@ from studylib.models.weights import NORMALISATION, load_weights
 
 
 class FrozenTrunk(nn.Module):
-    """A trunk whose weights never change, global average pooling, one linear layer. images: (N, 3, S, S) in [0, 1] -> logits (N, outputs).
+    """A trunk whose weights never change, global average pooling, one linear layer. images: (N, 3, S, S) in [0, 1] ->
+    logits (N, outputs).
 
     `features(images)` gives what the head sees, (N, channels): computed once a data set, then reused by every fit.
     `weights_from` says where the trunk's weights came from.
@@ -58,7 +59,9 @@ TRUNKS = {"resnet18_to_layer3": _resnet18_to_layer3, "mobilenet_v2": _mobilenet_
 
 
 def frozen_trunk(trunk: str = "resnet18_to_layer3", outputs: int = 1, image_size: int = 224) -> FrozenTrunk:
-    """A frozen pretrained trunk with a linear head; `image_size` is free, since pooling is global. Raises ValueError for an unknown trunk."""
+    """A frozen pretrained trunk with a linear head; `image_size` is free, since pooling is global. Raises ValueError
+    for an unknown trunk.
+    """
     if trunk not in TRUNKS:
         raise ValueError(f"no trunk is called '{trunk}' (known: {', '.join(TRUNKS)})")
     module, channels = TRUNKS[trunk]()

@@ -14,7 +14,8 @@ class BrainNet(nn.Module):
 
     images: (N, 3, S, S) in [0, 1] -> logits (N, 1); sigmoid(logit) is the probability of a tumour.
     CAM is exact at `pool2` (S/16), Grad-CAM also at `relu` (S/4). Raises ValueError for an unknown gate.
-    ReLU stands behind the first pool, not before: both are monotone, so every number is the same, for a tenth less time.
+    ReLU stands behind the first pool, not before: both are monotone, so every number is the same, for a tenth less
+    time.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class BrainNet(nn.Module):
         return self.fc(self.flatten(self.pool2(features)))
 
     def begin_epoch(self, epoch: int, warmup: int) -> None:
-        """Switch the gate on after `warmup` epochs (the source: off in epochs 1 and 2, on from 3; epoch counts from 0)."""
+        """Switch the gate on after `warmup` epochs (the source: off in epochs 1 and 2, on from 3; epoch counts from
+        0).
+        """
         if self.gate is not None:
             self.gate.on.fill_(epoch >= warmup)
 
@@ -61,5 +64,7 @@ def brain_net(image_size: int = 240, gate: str = "none", **options) -> BrainNet:
 
 
 def plain_net(image_size: int = 240, **options) -> BrainNet:
-    """Study 2's "initial TensorFlow model": padding 2, a 7 x 7 convolution, two pools, one neuron (the public code it began from)."""
+    """Study 2's "initial TensorFlow model": padding 2, a 7 x 7 convolution, two pools, one neuron (the public code it
+    began from).
+    """
     return BrainNet(image_size, kernel=7, gate="none", **options)

@@ -1,4 +1,6 @@
-"""Names of networks and where each is built; a table of strings, so that a new network never changes an old one's key."""
+"""Names of networks and where each is built; a table of strings, so that a new network never changes an old one's
+key.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 NETWORKS = {
     "brain": "studylib.models.brain:brain_net",  # study 2's network, with a choice of gates
     "brain_plain": "studylib.models.brain:plain_net",  # study 2, section 7: the initial convolutional network
-    "frozen_trunk": "studylib.models.backbones:frozen_trunk",  # a pretrained trunk that is not trained, pooling, a linear head
+    "frozen_trunk": "studylib.models.backbones:frozen_trunk",  # pretrained, not trained; pooling; a linear head
 }
 
 

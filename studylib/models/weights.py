@@ -1,4 +1,6 @@
-"""Where pretrained weights come from: $STUDYLIB_WEIGHTS, else torchvision's download, else none; which one is always said."""
+"""Where pretrained weights come from: $STUDYLIB_WEIGHTS, else torchvision's download, else none; which one is always
+said.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-# what each file holds: (torchvision model, where its trunk ends, mean, standard deviation of its preprocessing on [0, 1])
+# what each file holds: (torchvision model, where its trunk ends, mean, standard deviation of its preprocessing on [0,
+# 1])
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 NORMALISATION = {"resnet18_to_layer3": IMAGENET, "squeezenet1_1": IMAGENET, "mobilenet_v2": HALF}
 
 
 def local_file(name: str) -> Path | None:
-    """The file NAME.safetensors under $STUDYLIB_WEIGHTS, or None; raises ValueError where the folder's index names a file that is missing."""
+    """The file NAME.safetensors under $STUDYLIB_WEIGHTS, or None; raises ValueError where the folder's index names a
+    file that is missing.
+    """
     folder = os.environ.get("STUDYLIB_WEIGHTS")
     if not folder:
         return None
@@ -35,7 +40,8 @@ def local_file(name: str) -> Path | None:
 
 
 def load_weights(model: nn.Module, name: str, download: bool = True) -> str:
-    """Fill `model` with the weights called `name`; returns where they came from, one of 'file', 'torchvision', 'scratch'.
+    """Fill `model` with the weights called `name`; returns where they came from, one of 'file', 'torchvision',
+    'scratch'.
 
     A file may lack the layers behind the trunk it was made for; every layer that it does hold must fit. 'scratch'
     leaves the random weights that `model` was built with.

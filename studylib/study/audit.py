@@ -1,4 +1,6 @@
-"""The gates, the same in every notebook: each one call, each a row with its rule, its figure, and pass, fail or not applicable."""
+"""The gates, the same in every notebook: each one call, each a row with its rule, its figure, and pass, fail or not
+applicable.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,14 @@ class Gate:
 def leak_gate(crossings: pd.DataFrame, shuffled: Estimate | None, classes: int = 2) -> list[Gate]:
     """Gate 0: nothing crosses the split, and networks trained on labels drawn by lot score at chance."""
     count = int(crossings["crossing"].sum())
-    rows = [Gate("0 leak", "no group, file or near-duplicate crosses the split", f"{count} cross", "fail" if count else "pass")]
+    rows = [
+        Gate(
+            "0 leak",
+            "no group, file or near-duplicate crosses the split",
+            f"{count} cross",
+            "fail" if count else "pass",
+        )
+    ]
     rule = f"balanced accuracy on labels drawn by lot: its interval holds {1 / classes:.3g}"
     if shuffled is None:
         return [*rows, Gate("0 leak", rule, "no such network in this profile", "not applicable")]
@@ -44,12 +53,19 @@ def model_gate(auroc: Estimate, accuracy: Estimate, majority: float, baseline: E
 
 def floor_gate(differences: dict[str, Estimate]) -> list[Gate]:
     """Gate 2: the map beats every floor. differences: floor -> map minus floor."""
-    return [above("2 floors", f"pixel AUPRC above {name}'s", e, 0.0) for name, e in differences.items()]
+    return [
+        above("2 floors", f"pixel AUPRC above that of {name.replace('_', ' ')}", e, 0.0)
+        for name, e in differences.items()
+    ]
 
 
 def sanity_gate(excess: Estimate) -> list[Gate]:
     """Gate 3: with every weight random the map resembles itself no more than two maps of different images do."""
-    return [below("3 sanity", "Spearman after randomising all weights, above that of 50 random pairs: below 0.1", excess, 0.1)]
+    return [
+        below(
+            "3 sanity", "Spearman after randomising all weights, above that of 50 random pairs: below 0.1", excess, 0.1
+        )
+    ]
 
 
 def stability_gate(agreement: Estimate) -> list[Gate]:
@@ -60,8 +76,15 @@ def stability_gate(agreement: Estimate) -> list[Gate]:
 def truth_gate(cue: Estimate | None, lesion: Estimate | None) -> list[Gate]:
     """Gate 5: the map finds what was planted, the lesion and the shortcut."""
     rows = []
-    for name, e in (("true cue: map energy in the lesion above its area", lesion), ("planted mark: map energy on it above its area", cue)):
-        rows.append(Gate("5 planted truth", name, "phantoms only", "not applicable") if e is None else above("5 planted truth", name, e, 0.0))
+    for name, e in (
+        ("true cue: map energy in the lesion above its area", lesion),
+        ("planted mark: map energy on it above its area", cue),
+    ):
+        rows.append(
+            Gate("5 planted truth", name, "phantoms only", "not applicable")
+            if e is None
+            else above("5 planted truth", name, e, 0.0)
+        )
     return rows
 
 

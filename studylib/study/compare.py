@@ -1,4 +1,6 @@
-"""Arms against each other: rates with intervals, paired differences, gaps between parts; every table one row an image and network."""
+"""Arms against each other: rates with intervals, paired differences, gaps between parts; every table one row an image
+and network.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def rated(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rows_of(fits: Fits, rate: str, arm: str, split: str, part: str = "test") -> tuple[pd.DataFrame, str]:
-    """The predictions that a rate is a mean of, and the column: accuracy over all, fpr over negatives, fnr over positives."""
+    """The predictions that a rate is a mean of, and the column: accuracy over all, fpr over negatives, fnr over
+    positives.
+    """
     column, label = RATES[rate]
     table = rated(fits.predictions(arm, split, part))
     return (table if label is None else table[table["label"] == label]), column
@@ -36,19 +40,41 @@ def paired(table_a: pd.DataFrame, table_b: pd.DataFrame, column: str) -> pd.Data
     keys = ["image", "group", "repeat"]
     both = table_a[[*keys, column]].merge(table_b[[*keys, column]], on=keys, suffixes=("_a", "_b"))
     if both.empty:
-        raise ValueError("the two arms were not tested on a single image in common; they need the same splits and repeats")
+        raise ValueError(
+            "the two arms were not tested on a single image in common; they need the same splits and repeats"
+        )
     averaged = both.groupby(["image", "group"], as_index=False)[[f"{column}_a", f"{column}_b"]].mean()
     return averaged.rename(columns={f"{column}_a": "a", f"{column}_b": "b"})
 
 
 def difference_of(
-    fits: Fits, a: str, b: str, split: str = "group", part: str = "test", rate: str = "accuracy", split_b: str = "", **how
+    fits: Fits,
+    a: str,
+    b: str,
+    split: str = "group",
+    part: str = "test",
+    rate: str = "accuracy",
+    split_b: str = "",
+    **how,
 ) -> Estimate:
     """Rate of arm a minus rate of arm b, paired by image, networks averaged within an image; groups resampled."""
     first, column = rows_of(fits, rate, a, split, part)
     second, _ = rows_of(fits, rate, b, split_b or split, part)
     text = f"{rate} of {a} minus {b}, paired by image, these networks"
     return difference_by(paired(first, second, column), "a", "b", how=text, **how)
+
+
+def differences(
+    fits: Fits, pairs: list[tuple[str, str]], split: str = "group", part: str = "test", **how
+) -> dict[str, Estimate]:
+    """Accuracy of a minus b for every pair that this profile trained. -> {`accuracy.<split>.<a>_minus_<b>.<part>`:
+    estimate}
+    """
+    return {
+        f"accuracy.{split}.{a}_minus_{b}.{part}": difference_of(fits, a, b, split, part, **how)
+        for a, b in pairs
+        if fits.has(a, split) and fits.has(b, split)
+    }
 
 
 def gap_between(fits: Fits, arm: str, parts: tuple[str, str], split: str = "group", **how) -> Estimate:
@@ -58,9 +84,15 @@ def gap_between(fits: Fits, arm: str, parts: tuple[str, str], split: str = "grou
 
 
 def gap_difference(
-    fits: Fits, a: tuple[str, str], b: tuple[str, str], parts: tuple[str, str], resamples: int = 2000, unit: str = "group", seed: int = 0
+    fits: Fits,
+    a: tuple[str, str],
+    b: tuple[str, str],
+    parts: tuple[str, str],
+    resamples: int = 2000,
+    unit: str = "group",
+    seed: int = 0,
 ) -> Estimate:
-    """(part 0 - part 1) of arm a minus the same of arm b. a, b: (arm, split). Groups of all parts are drawn together."""
+    """(part 0 - part 1) of arm a minus the same of arm b. a, b: (arm, split). All groups are drawn together."""
     tables = []
     for sign, (arm, split) in ((1.0, a), (-1.0, b)):
         for side, part in ((1.0, parts[0]), (-1.0, parts[1])):
@@ -86,7 +118,9 @@ def by_seed(fits: Fits, arm: str, of_curve: Callable[[pd.DataFrame], float], spl
     return {t.run.repeat: float(of_curve(t.fit.history)) for t in fits.select(arm, split)}
 
 
-def seed_difference(fits: Fits, a: str, b: str, of_curve: Callable[[pd.DataFrame], float], split: str, how: str) -> Estimate:
+def seed_difference(
+    fits: Fits, a: str, b: str, of_curve: Callable[[pd.DataFrame], float], split: str, how: str
+) -> Estimate:
     """Number of arm a's curve minus of arm b's, paired by repeat, with a t interval over networks."""
     first, second = by_seed(fits, a, of_curve, split), by_seed(fits, b, of_curve, split)
     both = sorted(first.keys() & second.keys())

@@ -33,7 +33,9 @@ def ratio(a: Callable[[], None], b: Callable[[], None], how: str, repeats: int =
     return mean_by(interleaved(a, b, repeats), "ratio", group="repeat", unit="repeat", how=f"{how}, this machine")
 
 
-def training_step(name: str, size: int, precision: str = "bf16", frozen: bool = False, batch: int = 32, **options) -> Callable[[], None]:
+def training_step(
+    name: str, size: int, precision: str = "bf16", frozen: bool = False, batch: int = 32, **options
+) -> Callable[[], None]:
     """One training step on random pictures, gate on: forward, backward, Adam."""
     model = build(name, image_size=size, **options).to(memory_format=torch.channels_last).train()
     if hasattr(model, "begin_epoch"):
@@ -66,7 +68,9 @@ def inference(model: torch.nn.Module, size: int) -> Callable[[], None]:
 
 
 def latency(model: torch.nn.Module, pictures: list[np.ndarray], size: int, explain: Callable) -> Estimate:
-    """Milliseconds for crop, network and map of one picture as it comes, 95th percentile over pictures; `low`, `high`: a bootstrap's."""
+    """Milliseconds for crop, network and map of one picture as it comes, 95th percentile over pictures; `low`,
+    `high`: a bootstrap's.
+    """
     from PIL import Image
 
     spent = []

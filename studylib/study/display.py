@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from studylib.study.marks import VERDICT_MARKS
+from studylib.metrics.intervals import Estimate
+from studylib.study.marks import VERDICT_MARKS, spoken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from studylib.study.settings import Settings
+    from studylib.study.study import Study
 
 STYLE = "<style scoped>td,th{text-align:left!important;vertical-align:top;max-width:32em;white-space:normal}</style>"
 
@@ -36,6 +43,9 @@ def on_page() -> bool:
 
 def show_table(table: pd.DataFrame, title: str = "") -> None:
     """Show a table as HTML that wraps its text, with a title above it; plain text where there is no page."""
+    if table.empty:
+        show_text(f"*{title or 'This table'}: nothing in this run.*")
+        return
     shown = table.map(digits)
     if not on_page():
         print("\n".join(text for text in (title, shown.to_string()) if text))
@@ -91,3 +101,34 @@ def beside_real(now: pd.DataFrame, reports: Path, name: str, data: str) -> pd.Da
         real = (rows["verdict"].map(marked) + " (" + rows["evidence"] + ")").reindex(table.index).fillna("not judged")
     table.insert(4, "committed real run", real)
     return table
+
+
+def headline_text(folder: Path, settings: Settings) -> str:
+    """What came out of a report, as Markdown: verdicts counted, the figures that its settings name. folder: the
+    report's.
+    """
+    content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    with (folder / "verdicts.csv").open(encoding="utf-8", newline="") as file:
+        counts = Counter(row["verdict"] for row in csv.DictReader(file))
+    told = ", ".join(f"{counts[word]} {word}" for word in VERDICT_MARKS if counts[word])
+    lines = [
+        f"**{spoken(content['data'], content['profile']).capitalize()}:** {told}, of {sum(counts.values())} statements."
+    ]
+    for metric, words in settings.headline.items():
+        if metric in content["metrics"]:
+            lines.append(f"- {words}: {Estimate.from_dict(content['metrics'][metric])}")
+    return "\n".join(lines)
+
+
+def opening_text(study: Study, reports: Path) -> str:
+    """The first screen of a notebook: the claim, this run's data, and what the runs that are there came to."""
+    told = [
+        f"**Claimed:** {study.settings.claim}",
+        f"**This run:** {spoken(study.data, study.profile_name)}, seed {study.seed}.",
+    ]
+    for run in dict.fromkeys((f"{study.data}-{study.profile_name}", "real-standard")):
+        folder = reports / run / study.settings.name
+        if (folder / "verdicts.csv").is_file() and (folder / "metrics.json").is_file():
+            told.append(headline_text(folder, study.settings))
+    told.append("For research and teaching only, not for diagnosis.")
+    return "\n\n".join(told)

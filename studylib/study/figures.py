@@ -38,15 +38,25 @@ def colour(name: str) -> str:
     return COLOURS.get(name, "#666666")
 
 
-def forest(estimates: Mapping[str, Estimate], xlabel: str, title: str, line: float | None = None, stated: Mapping[str, float] | None = None) -> Figure:
-    """Estimates with their intervals, one a row; `line` is what they are compared with, `stated` the source's numbers."""
+def forest(
+    estimates: Mapping[str, Estimate],
+    xlabel: str,
+    title: str,
+    line: float | None = None,
+    stated: Mapping[str, float] | None = None,
+) -> Figure:
+    """Estimates with their intervals, one a row; `line` is what they are compared with, `stated` the source's
+    numbers.
+    """
     fig, ax = plt.subplots(figsize=(7.5, 0.42 * len(estimates) + 1.3))
     for row, (name, e) in enumerate(estimates.items()):
         shade = colour(name.split(" ")[0])
         ax.plot([e.low, e.high], [row, row], color=shade, lw=2.5, solid_capstyle="round")
         ax.plot(e.value, row, "o", color=shade, ms=7)
         if stated and name in stated:
-            ax.plot(stated[name], row, marker="D", color="white", mec="black", ms=7, label="source" if row == 0 else None)
+            ax.plot(
+                stated[name], row, marker="D", color="white", mec="black", ms=7, label="source" if row == 0 else None
+            )
     if line is not None:
         ax.axvline(line, color="0.3", lw=1, ls="--")
     ax.set(yticks=range(len(estimates)), yticklabels=list(estimates), xlabel=xlabel, title=title)
@@ -64,7 +74,9 @@ def curves(history: pd.DataFrame, columns: Sequence[str], ylabel: str, title: st
     for column, style in zip(columns, ("--", "-"), strict=True):
         for repeat, curve in history.groupby("repeat"):
             shade = plt.get_cmap("cividis")(0.15 + 0.7 * repeat / max(1, history["repeat"].max()))
-            ax.plot(curve["epoch"], curve[column], style, color=shade, label=f"{column.replace('_', ' ')}, network {repeat}")
+            ax.plot(
+                curve["epoch"], curve[column], style, color=shade, label=f"{column.replace('_', ' ')}, network {repeat}"
+            )
             kept = curve[curve["kept"]]
             if style == "-":
                 ax.plot(kept["epoch"], kept[column], "o", mfc="none", mec=shade, ms=10)
@@ -93,7 +105,9 @@ def quantile_cases(values: np.ndarray, q: Sequence[float] = (0.05, 0.5, 0.95)) -
     return [int(order[min(len(order) - 1, round(share * (len(order) - 1)))]) for share in q] if len(order) else []
 
 
-def map_panel(pictures: Pictures, rows: Sequence[int], maps: Mapping[str, np.ndarray], captions: Sequence[str], title: str) -> Figure:
+def map_panel(
+    pictures: Pictures, rows: Sequence[int], maps: Mapping[str, np.ndarray], captions: Sequence[str], title: str
+) -> Figure:
     """Each row an image: itself with its mask, then each map on one raw scale a map, zero in the middle of its colours.
 
     maps: name -> (N, S, S) signed. One colour bar a map, in the map's own units, the same for every row.
@@ -110,7 +124,9 @@ def map_panel(pictures: Pictures, rows: Sequence[int], maps: Mapping[str, np.nda
         signed = bool((shown < 0).any())
         top = float(np.nanmax(np.abs(shown))) or 1.0
         for line, row in enumerate(rows):
-            image = axes[line, column].imshow(found[row], cmap="PuOr_r" if signed else "magma", vmin=-top if signed else 0, vmax=top)
+            image = axes[line, column].imshow(
+                found[row], cmap="PuOr_r" if signed else "magma", vmin=-top if signed else 0, vmax=top
+            )
         axes[0, column].set_title(name.replace("_", " "), fontsize=9, loc="center")
         bar = fig.colorbar(image, ax=axes[:, column], location="bottom", shrink=0.8, pad=0.02)
         bar.ax.tick_params(labelsize=7)
@@ -127,11 +143,11 @@ def map_panel(pictures: Pictures, rows: Sequence[int], maps: Mapping[str, np.nda
 
 
 def reliability(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Stated confidence against how often it was right. tables: name -> columns confidence, observed, n."""
+    """Stated confidence against how often it was right. tables: name -> columns probability, observed, n."""
     fig, ax = plt.subplots(figsize=(4.6, 4.2))
     ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls="--")
     for name, table in tables.items():
-        ax.plot(table["confidence"], table["observed"], "o-", color=colour(name), ms=4, label=name)
+        ax.plot(table["probability"], table["observed"], "o-", color=colour(name), ms=4, label=name)
     ax.set(xlabel="stated probability of a tumour", ylabel="share with a tumour", title=title, xlim=(0, 1), ylim=(0, 1))
     ax.legend()
     return fig
@@ -141,8 +157,13 @@ def pies(shares: Mapping[str, tuple[float, float]], stated: Mapping[str, float],
     """The source's two pies, ours beside what it printed. shares: name -> (yes, no)."""
     fig, axes = plt.subplots(1, 2 * len(shares), figsize=(2.3 * 2 * len(shares), 2.6))
     for i, (name, (yes, no)) in enumerate(shares.items()):
-        for ax, values, who in ((axes[2 * i], (stated[name], 1 - stated[name]), "source"), (axes[2 * i + 1], (yes, no), "ours")):
-            ax.pie(values, labels=["yes", "no"], autopct="%.0f%%", colors=["#D55E00", "#56B4E9"], textprops={"fontsize": 8})
+        for ax, values, who in (
+            (axes[2 * i], (stated[name], 1 - stated[name]), "source"),
+            (axes[2 * i + 1], (yes, no), "ours"),
+        ):
+            ax.pie(
+                values, labels=["yes", "no"], autopct="%.0f%%", colors=["#D55E00", "#56B4E9"], textprops={"fontsize": 8}
+            )
             ax.set_title(f"{name}, {who}", fontsize=9, loc="center")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return fig

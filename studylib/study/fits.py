@@ -48,7 +48,9 @@ class Fits:
         return found
 
     def predictions(self, arm: str, split: str = "group", part: str = "test") -> pd.DataFrame:
-        """One row an image and network: image, group, label, p (of the second class), logit, correct, predicted, repeat."""
+        """One row an image and network: image, group, label, p (of the second class), logit, correct, predicted,
+        repeat.
+        """
         tables = []
         for t in self.select(arm, split):
             table = t.fit.predictions
@@ -65,7 +67,9 @@ class Fits:
         return table
 
     def history(self, arm: str, split: str = "group") -> pd.DataFrame:
-        """Learning curves: one row an epoch and network, with `repeat` and `kept` (the epoch whose weights were kept)."""
+        """Learning curves: one row an epoch and network, with `repeat` and `kept` (the epoch whose weights were
+        kept).
+        """
         tables = []
         for t in self.select(arm, split):
             curve = t.fit.history.assign(repeat=t.run.repeat)

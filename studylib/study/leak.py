@@ -5,12 +5,37 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from studylib.metrics.classification import auroc, balanced_accuracy
+from studylib.metrics.classification import balanced_accuracy
 from studylib.metrics.intervals import Estimate, difference_between, difference_by, mean_by, of_columns, statistic_by
 from studylib.study.compare import paired
 from studylib.study.fits import Fits
 from studylib.study.train import Workshop
 from studylib.training.pixels import load_pixels
+
+# what the headline figure shows, and in which words
+SHOWN = {
+    "accuracy.random_images.cam.test": "cam, source's random split",
+    "leak.nearest_neighbour": "1-nearest neighbour, source's split",
+    "leak.shuffled_labels.random_images": "labels by lot, source's split",
+    "accuracy.group.cam.test": "cam, unseen groups",
+    "leak.shuffled_labels.group": "labels by lot, unseen groups",
+}
+
+
+def findings(workshop: Workshop, fits: Fits, neighbour: pd.DataFrame, **how) -> dict[str, Estimate]:
+    """Everything that the leak is measured by. neighbour: predictions of `nearest_neighbour` on the leaky split."""
+    leaky = "random_images"
+    return {
+        "leak.accuracy_gap": accuracy_gap(fits, "cam", **how),
+        "leak.accuracy_gap_none": accuracy_gap(fits, "none", **how),
+        "leak.copies_gap": copies_gap(fits, "cam", **how),
+        "leak.relatives": relatives(workshop, fits, "cam", leaky, "group", **how),
+        "leak.originals": relatives(workshop, fits, "cam", leaky, "original", **how),
+        "leak.nearest_neighbour": mean_by(neighbour, "correct", how="accuracy of 1-nearest-neighbour", **how),
+        "leak.nearest_neighbour_minus_cnn": neighbour_minus_network(neighbour, fits, "cam", leaky, **how),
+        "leak.shuffled_labels.random_images": shuffled_labels(fits, leaky, **how),
+        "leak.shuffled_labels.group": shuffled_labels(fits, "group", **how),
+    }
 
 
 def accuracy_gap(fits: Fits, arm: str, **how) -> Estimate:
@@ -40,7 +65,9 @@ def relatives(workshop: Workshop, fits: Fits, arm: str, split: str, column: str,
 
 
 def nearest_neighbour(workshop: Workshop, fits: Fits, arm: str, split: str) -> pd.DataFrame:
-    """Each test image gets the label of the most alike training image, by 32 x 32 grey pixels. -> rows like predictions."""
+    """Each test image gets the label of the most alike training image, by 32 x 32 grey pixels. -> rows like
+    predictions.
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
     dataset = workshop.dataset()
@@ -69,32 +96,3 @@ def shuffled_labels(fits: Fits, split: str, **how) -> Estimate:
     table = fits.predictions("shuffled_labels", split)
     text = f"balanced accuracy on labels drawn by lot, {table['repeat'].nunique()} draws"
     return statistic_by(table, of_columns(balanced_accuracy, "target", "predicted"), how=text, **how)
-
-
-def artefacts(pixels: np.ndarray) -> np.ndarray:
-    """What augmentation leaves and anatomy does not: border brightness and smear, darkness, blur. uint8 (N, S, S) -> (N, 9)."""
-    x = pixels.astype(np.float32) / 255
-    edges = [x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]]
-    smear = [np.abs(x[:, 0] - x[:, 2]), np.abs(x[:, -1] - x[:, -3]), np.abs(x[..., 0] - x[..., 2]), np.abs(x[..., -1] - x[..., -3])]
-    detail = np.abs(np.diff(x, axis=1)).mean((1, 2)) + np.abs(np.diff(x, axis=2)).mean((1, 2))
-    columns = [e.mean(1) for e in edges] + [s.mean(1) for s in smear] + [detail / x.mean((1, 2)).clip(1e-3)]
-    return np.stack(columns, 1)
-
-
-def artefact_probe(workshop: Workshop, **how) -> Estimate:
-    """AUROC of a logistic regression that sees artefacts alone: copies only, cross-validated by group."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    dataset = workshop.dataset()
-    pixels, _ = load_pixels(dataset, 128, False, workshop.folder / ".cache")
-    rows = np.flatnonzero(dataset.copies())
-    labels, groups = workshop.labels(dataset)[0][rows], workshop.group_of(dataset)[rows]
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    folds = StratifiedGroupKFold(workshop.profile.folds, shuffle=True, random_state=workshop.seed)
-    scores = cross_val_predict(model, artefacts(pixels[rows]), labels, groups=groups, cv=folds, method="decision_function")
-    table = pd.DataFrame({"label": labels, "score": scores, "group": groups})
-    text = "AUROC of a logistic regression on borders and blur, cross-validated by group"
-    return statistic_by(table, of_columns(auroc, "label", "score"), how=text, **how)

@@ -26,7 +26,9 @@ TOLERANCE = 15 / 224  # of the pointing game, as a share of the side
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images as a network saw none of them in training: pixels uint8 (N, S, S[, 3]); masks bool (N, S, S); names, groups, labels."""
+    """Images as a network saw none of them in training: pixels uint8 (N, S, S[, 3]); masks bool (N, S, S); names,
+    groups, labels.
+    """
 
     names: np.ndarray
     groups: np.ndarray
@@ -48,7 +50,9 @@ class Pictures:
 
 
 def held_out(workshop: Workshop, trained: Trained, variant: str = "") -> Pictures:
-    """The test images of a network, with masks where the set has them; of a `variant` of the phantoms, where one is named."""
+    """The test images of a network, with masks where the set has them; of a `variant` of the phantoms, where one is
+    named.
+    """
     run = trained.run
     rows = np.flatnonzero(workshop.split(run).part == "test")
     dataset = workshop.dataset(variant or run.arm.phantom)
@@ -76,7 +80,9 @@ def as_images(pixels: np.ndarray) -> torch.Tensor:
 
 
 def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None, batch: int = 64):
-    """Raw maps for the positive class and its logits. -> (maps (N, h, w) signed, upsampled (N, S, S) signed, logits (N,)), float32"""
+    """Raw maps for the positive class and its logits. -> (maps (N, h, w) signed, upsampled (N, S, S) signed, logits
+    (N,)), float32
+    """
     raw, large, logits = [], [], []
     for start in range(0, len(pixels), batch):
         e = explain(model, as_images(pixels[start : start + batch]), (method,), target=1, layers=layer)
@@ -133,7 +139,8 @@ def random_network(trained: Trained) -> torch.nn.Module:
 def localisation_table(
     workshop: Workshop, fits: Fits, arms: Iterable[str], pictures_for, split: str = "group", with_floors: str = "cam"
 ) -> pd.DataFrame:
-    """One row an image x network x map: the arms' own CAM, and beside the arm `with_floors` its floors and a network of random weights.
+    """One row an image x network x map: the arms' own CAM, and beside the arm `with_floors` its floors and a network
+    of random weights.
 
     pictures_for: network -> Pictures with masks.
     """

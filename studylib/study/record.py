@@ -1,8 +1,11 @@
 """What a report keeps: metrics.json, provenance.json, tables and figures, whole or not at all.
 
-metrics.json    {study, data, profile, seed, settings, dataset: {name, fingerprint}, metrics: {name: {value, low, high, n, groups,
-                unit, how[, p]}}}: the same bytes for the same run. Costs (names that begin with `cost.`) stand in costs.json instead.
-provenance.json {commit, clean, packages, cores, accelerator, seconds: {section: s}, weights: {arm: where from}, inputs}: no host,
+metrics.json    {study, data, profile, seed, settings, dataset: {name, fingerprint}, metrics: {name: {value, low,
+high, n, groups,
+                unit, how[, p]}}}: the same bytes for the same run. Costs (names that begin with `cost.`) stand in
+                costs.json instead.
+provenance.json {commit, clean, packages, cores, accelerator, seconds: {section: s}, weights: {arm: where from},
+inputs}: no host,
                 path, user or date.
 verdicts.csv    one row a statement, columns of `claims.COLUMNS`.
 """
@@ -116,7 +119,11 @@ def commit(root: Path) -> tuple[str, bool | None]:
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", ".", ":!reports"], cwd=root, capture_output=True, text=True, check=True
+            ["git", "status", "--porcelain", "--", ".", ":!reports"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown", None

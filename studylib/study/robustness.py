@@ -16,7 +16,9 @@ SEVERITIES = (1, 2, 3)
 
 
 def shifted(pixels: np.ndarray, share: float) -> list[np.ndarray]:
-    """The pictures moved by a share of the side to each of four sides, air coming in. uint8 (N, S, S) -> four of them."""
+    """The pictures moved by a share of the side to each of four sides, air coming in. uint8 (N, S, S) -> four of
+    them.
+    """
     step = round(share * pixels.shape[1])
     moved = []
     for axis in (1, 2):
@@ -65,14 +67,21 @@ def shift_drop(workshop: Workshop, fits: Fits, arm: str, share: float = 0.1, **h
     for t in fits.select(arm, "group"):
         pictures = held_out(workshop, t)
         after = np.mean([right(t, pictures, moved) for moved in shifted(pictures.pixels, share)], 0)
-        row = {"image": pictures.names, "group": pictures.groups, "before": right(t, pictures, pictures.pixels), "after": after}
+        row = {
+            "image": pictures.names,
+            "group": pictures.groups,
+            "before": right(t, pictures, pictures.pixels),
+            "after": after,
+        }
         tables.append(pd.DataFrame(row))
     text = f"accuracy of {arm} minus after a {share:.0%} shift, mean of four directions"
     return difference_by(pd.concat(tables, ignore_index=True), "before", "after", how=text, **how)
 
 
 def slopes(workshop: Workshop, fits: Fits, arm: str) -> pd.DataFrame:
-    """Change of accuracy a severity step for each test image (least squares over 0 to 3, mean of the changes), negative: it loses."""
+    """Change of accuracy a severity step for each test image (least squares over 0 to 3, mean of the changes),
+    negative: it loses.
+    """
     tables = []
     for t in fits.select(arm, "group"):
         pictures = held_out(workshop, t)

@@ -16,12 +16,16 @@ def find_root(start: Path | None = None) -> Path:
     if named:
         if is_root(Path(named)):
             return Path(named).resolve()
-        raise RootError(f"STUDYLIB_HOME names '{named}', which holds no notebooks/ and data/claims/; name the project's folder")
+        raise RootError(
+            f"STUDYLIB_HOME names '{named}', which holds no notebooks/ and data/claims/; name the project's folder"
+        )
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
         if is_root(folder):
             return folder
-    raise RootError("no folder above this one holds notebooks/ and data/claims/; go into the project, or set STUDYLIB_HOME to it")
+    raise RootError(
+        "no folder above this one holds notebooks/ and data/claims/; go into the project, or set STUDYLIB_HOME to it"
+    )
 
 
 def is_root(folder: Path) -> bool:

@@ -46,7 +46,9 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
 
 
 def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> str:
-    """Sixteen hex digits of all that a report is made from, but the images: code, notebook's source, settings, ledger, weights, sets."""
+    """Sixteen hex digits of all that a report is made from, but the images: code, notebook's source, settings,
+    ledger, weights, sets.
+    """
     sha = hashlib.sha256(json.dumps([data, profile, seed]).encode())
     for path in sorted((root / "studylib").rglob("*.py")):
         sha.update(path.read_bytes())
@@ -56,7 +58,9 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
     sha.update(json.dumps([(c["cell_type"], c["source"]) for c in content["cells"]]).encode())
     for variable in ("STUDYLIB_DATA", "STUDYLIB_WEIGHTS"):
         folder = os.environ.get(variable) if data == "real" else None
-        for path in sorted(Path(folder).glob("*/metadata.csv")) + sorted(Path(folder).glob("index.json")) if folder else []:
+        for path in (
+            sorted(Path(folder).glob("*/metadata.csv")) + sorted(Path(folder).glob("index.json")) if folder else []
+        ):
             sha.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
     return sha.hexdigest()[:16]
 
@@ -78,7 +82,8 @@ def check_notebook(notebook: Path, parameters: dict) -> None:
     found = set(papermill.inspect_notebook(str(notebook)))
     if found != set(parameters):
         raise SettingsError(
-            f"notebooks/{notebook.name}: its parameters cell has {sorted(found) or 'nothing'}, expected {sorted(parameters)}"
+            f"notebooks/{notebook.name}: its parameters cell has {sorted(found) or 'nothing'}, "
+            f"expected {sorted(parameters)}"
         )
 
 
@@ -101,11 +106,14 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
         ) from error
     except (DeadKernelError, RuntimeError) as error:
         _keep_failed(output, root)
-        raise ReportError(f"{notebook.stem}: the kernel died before its last cell; run again, finished fits are kept") from error
+        raise ReportError(
+            f"{notebook.stem}: the kernel died before its last cell; run again, finished fits are kept"
+        ) from error
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
-    output.write_text(json.dumps(cleaned(json.loads(output.read_text())), indent=1, ensure_ascii=False) + "\n")
+    content = with_headline(cleaned(json.loads(output.read_text())), folder / "headline.md")
+    output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     (root / "logs" / f"{notebook.stem[:2]}.failed.ipynb").unlink(missing_ok=True)
 
 
@@ -116,8 +124,13 @@ def _keep_failed(output: Path, root: Path) -> None:
 
 
 def cleaned(notebook: dict) -> dict:
-    """A notebook without times, paths and addresses; what papermill injected stands in the `parameters` cell, tags stay."""
-    kept = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+    """A notebook without times, paths and addresses; what papermill injected stands in the `parameters` cell, tags
+    stay.
+    """
+    kept = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     injected = [c["source"] for c in notebook["cells"] if "injected-parameters" in c["metadata"].get("tags", [])]
     cells = []
     for cell in notebook["cells"]:
@@ -136,6 +149,25 @@ def cleaned(notebook: dict) -> dict:
             if "execution_count" in output:
                 output["execution_count"] = count
     return {"cells": cells, "metadata": kept, "nbformat": 4, "nbformat_minor": 5}
+
+
+def with_headline(notebook: dict, headline: Path) -> dict:
+    """Put what came out of this run on its first screen: into the output of the cell tagged `opening`, over an older
+    run's.
+    """
+    if not headline.is_file():
+        return notebook
+    now = headline.read_text(encoding="utf-8")
+    begins = now.split("**")[1]  # a run is told apart by its first words
+    for cell in notebook["cells"]:
+        if "opening" not in cell["metadata"].get("tags", []):
+            continue
+        for output in cell["outputs"]:
+            if "text/markdown" in output.get("data", {}):
+                text = "".join(output["data"]["text/markdown"])
+                blocks = [block for block in text.split("\n\n") if not block.startswith(f"**{begins}**")]
+                output["data"]["text/markdown"] = "\n\n".join([*blocks[:2], now, *blocks[2:]])
+    return notebook
 
 
 def _cleaned_output(output: dict) -> dict:
@@ -167,7 +199,9 @@ def render(notebook: Path) -> None:
     """Write the notebook as one HTML file beside it, offline."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="lab", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter = HTMLExporter(
+        template_name="lab", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
     exporter.mathjax_url = ""
     body, _ = exporter.from_filename(str(notebook))
     notebook.with_suffix(".html").write_text(body, encoding="utf-8")

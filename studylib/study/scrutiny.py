@@ -1,4 +1,6 @@
-"""What maps of a network do when nothing is there, when weights are random, when the seed changes, when a cue was planted."""
+"""What maps of a network do when nothing is there, when weights are random, when the seed changes, when a cue was
+planted.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ import torch
 
 from studylib.metrics import concentration
 from studylib.metrics.classification import auroc
-from studylib.metrics.intervals import Estimate, difference_between, difference_by, exact, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import (
+    Estimate,
+    difference_between,
+    difference_by,
+    exact,
+    mean_by,
+    of_columns,
+    statistic_by,
+)
 from studylib.metrics.sanity import random_pairs, randomised, similarity
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import Pictures, as_images, class_maps, held_out
@@ -29,9 +39,17 @@ def peaks(workshop: Workshop, fits: Fits, arm: str, split: str = "group") -> pd.
         called = logits > 0
         outcome = np.where(pictures.labels == 1, np.where(called, "TP", "FN"), np.where(called, "FP", "TN"))
         low, high = raw.min((1, 2)), raw.max((1, 2))
-        row = {"image": pictures.names, "group": pictures.groups, "label": pictures.labels, "outcome": outcome, "peak": high}
+        row = {
+            "image": pictures.names,
+            "group": pictures.groups,
+            "label": pictures.labels,
+            "outcome": outcome,
+            "peak": high,
+        }
         scaled = np.where(high > low, (high - low) / np.where(high > low, high - low, 1), np.nan)
-        tables.append(pd.DataFrame(row | {"peak_minmax": scaled, "gini": concentration.gini(raw), "repeat": t.run.repeat}))
+        tables.append(
+            pd.DataFrame(row | {"peak_minmax": scaled, "gini": concentration.gini(raw), "repeat": t.run.repeat})
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -49,8 +67,21 @@ def false_alarms(table: pd.DataFrame, **how) -> Estimate:
     return difference_between(fp, tn, "peak", how="raw peak of false positives minus true negatives", **how)
 
 
+def raw_peaks(table: pd.DataFrame, arm: str, **how) -> dict[str, Estimate]:
+    """Whether raw peaks tell pictures with a tumour from those without, the same after scaling each map, and false
+    alarms.
+    """
+    return {
+        f"empty.{arm}.peak_auroc": emptiness(table, **how),
+        f"empty.{arm}.peak_auroc_minmax": emptiness(table, "peak_minmax", **how),
+        f"fp.{arm}.peak_minus_true_negative": false_alarms(table, **how),
+    }
+
+
 def cascade(trained: Trained, pictures: Pictures) -> pd.DataFrame:
-    """Spearman of |map| after randomising from the head to the stem, one row an image and layer, with 50 random pairs beside it."""
+    """Spearman of |map| after randomising from the head to the stem, one row an image and layer, with 50 random pairs
+    beside it.
+    """
     model = trained.fit.model()
     before = np.abs(class_maps(model, pictures.pixels)[1])
     pairs = float(np.nanmean(random_pairs(before, trained.run.seed).spearman))
@@ -65,7 +96,9 @@ def cascade(trained: Trained, pictures: Pictures) -> pd.DataFrame:
 def sanity(table: pd.DataFrame, **how) -> Estimate:
     """Spearman with every weight random minus that of random pairs of maps; 0: nothing of the map was left."""
     last = table["layer"].iloc[-1]
-    rows = table[table["layer"] == last].groupby(["image", "group"], as_index=False)[["spearman", "random_pairs"]].mean()
+    rows = (
+        table[table["layer"] == last].groupby(["image", "group"], as_index=False)[["spearman", "random_pairs"]].mean()
+    )
     text = "Spearman of |map| after randomising every layer minus 50 random pairs"
     return difference_by(rows, "spearman", "random_pairs", how=text, **how)
 
@@ -93,10 +126,13 @@ def flat_gate_change(workshop: Workshop, fits: Fits, arm: str = "cam", **how) ->
 
 
 @torch.inference_mode()
-def planted_marker(workshop: Workshop, fits: Fits, top: float = 0.05, **how) -> tuple[dict[str, Estimate], pd.DataFrame]:
+def planted_marker(
+    workshop: Workshop, fits: Fits, top: float = 0.05, **how
+) -> tuple[dict[str, Estimate], pd.DataFrame]:
     """Does the map show a planted shortcut? On false positives of networks that learned a corner mark.
 
-    Tested on the same patients with the mark set free of the class. -> estimates `flip_top5_minus_random` (share that turns
+    Tested on the same patients with the mark set free of the class. -> estimates `flip_top5_minus_random` (share that
+    turns
     negative when the map's top 5 % is masked, minus a random 5 %) and `energy_minus_area` (share of positive map on the
     mark minus its share of the frame), and the table.
     """
@@ -122,7 +158,9 @@ def planted_marker(workshop: Workshop, fits: Fits, top: float = 0.05, **how) -> 
     if table.empty:
         none = exact(float("nan"), n=0, how="no false positive carries the mark")
         return {"flip_top5_minus_random": none, "energy_minus_area": none}, table
-    flips = difference_by(table, "flip_top", "flip_random", how="turned negative: top 5 % masked minus random 5 %", **how)
+    flips = difference_by(
+        table, "flip_top", "flip_random", how="turned negative: top 5 % masked minus random 5 %", **how
+    )
     energy = difference_by(table, "energy", "area", how="map energy on the mark minus its area", **how)
     return {"flip_top5_minus_random": flips, "energy_minus_area": energy}, table
 
@@ -137,7 +175,9 @@ def cue_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     chosen = dataset.select(rows)
     files = [str(path) if name else "" for name, path in zip(chosen.table["cue_mask"], _beside(chosen), strict=True)]
-    cues = replace(chosen, table=chosen.table.assign(mask=chosen.table["cue_mask"], mask_file=files), regions={1: "cue"})
+    cues = replace(
+        chosen, table=chosen.table.assign(mask=chosen.table["cue_mask"], mask_file=files), regions={1: "cue"}
+    )
     size, crop = trained.fit.spec.image_size, trained.fit.spec.crop
     return prepare_masks(cues, size, crop, missing=0) > 0
 
@@ -145,12 +185,16 @@ def cue_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
 def _beside(dataset) -> list:
     from pathlib import Path
 
-    roots = [Path(file).parents[len(Path(image).parts) - 1] for file, image in dataset.table[["file", "image"]].to_numpy()]
+    roots = [
+        Path(file).parents[len(Path(image).parts) - 1] for file, image in dataset.table[["file", "image"]].to_numpy()
+    ]
     return [root / name for root, name in zip(roots, dataset.table["cue_mask"], strict=True)]
 
 
 def masked_flips(model: torch.nn.Module, pixels: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:
-    """Whether each image turns negative when the top `share` of `order` gets the image's mean. -> float (N,) of 0 and 1"""
+    """Whether each image turns negative when the top `share` of `order` gets the image's mean. -> float (N,) of 0 and
+    1
+    """
     count = max(1, round(share * order[0].size))
     cut = np.partition(order.reshape(len(order), -1), -count, axis=1)[:, -count][:, None, None]
     mean = pixels.mean((1, 2), keepdims=True)

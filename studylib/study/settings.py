@@ -73,6 +73,7 @@ class Settings:
     positive: str  # of two classes the one that a positive logit stands for
     arms: dict[str, Arm]
     profiles: dict[str, Profile]
+    headline: dict = field(default_factory=dict)  # metric -> the words before its figure on the first screen
 
     def profile(self, name: str) -> Profile:
         if name not in self.profiles:
@@ -99,7 +100,9 @@ def _built(kind: type, table: dict, where: str, problems: list[str]):
     for name, item in known.items():
         wanted = kinds.get(str(item.type).split("[")[0])
         value = table.get(name)
-        wrong = wanted and name in table and (not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)))
+        wrong = (
+            wanted and name in table and (not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)))
+        )
         if wrong:
             problems.append(f"{where}: '{name}' is {value!r}, expected {item.type}")
     try:

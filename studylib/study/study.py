@@ -1,4 +1,6 @@
-"""Study: the one object that a notebook carries: settings, images, networks, records, verdicts, and the report folder."""
+"""Study: the one object that a notebook carries: settings, images, networks, records, verdicts, and the report
+folder.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 from studylib.metrics.intervals import Estimate
 from studylib.study import record
 from studylib.study.claims import COLUMNS, load_claims
+from studylib.study.display import headline_text
 from studylib.study.root import find_root, reports_folder, runs_folder
 from studylib.study.settings import check_parameters, load_settings
 
@@ -28,7 +31,9 @@ NAME = re.compile(r"^[a-z0-9_]+(\.[A-Za-z0-9_]+)+$")
 
 
 class Study:
-    """One study in one run: `Study.open("02", data=..., profile=..., seed=...)`. Raises SettingsError for unknown names."""
+    """One study in one run: `Study.open("02", data=..., profile=..., seed=...)`. Raises SettingsError for unknown
+    names.
+    """
 
     def __init__(self, study: str, data: str, profile: str, seed: int) -> None:
         check_parameters(data, profile, seed)
@@ -91,7 +96,9 @@ class Study:
         return fits
 
     def record(self, name: str, estimate: Estimate) -> Estimate:
-        """Keep an estimate under its name; a second record of a name must be equal. Returns it, so that a cell can show it."""
+        """Keep an estimate under its name; a second record of a name must be equal. Returns it, so that a cell can
+        show it.
+        """
         if not NAME.match(name):
             raise ValueError(f"'{name}' is no metric's name; expected topic.detail, lower case, joined by dots")
         if name in self.metrics and self.metrics[name] != estimate:
@@ -119,6 +126,12 @@ class Study:
 
         show_table(table, title)
 
+    def say(self, text: str) -> None:
+        """Show a computed sentence as a paragraph of the page."""
+        from studylib.study.display import show_text
+
+        show_text(text)
+
     def table(self, name: str, table: pd.DataFrame, title: str = "") -> None:
         """Keep a table as tables/NAME.csv and show it."""
         folder = self._folder / "tables"
@@ -128,7 +141,9 @@ class Study:
         self.show(table, title)
 
     def figure(self, fig: Figure, name: str, *, caption: str, patients: bool = False) -> None:
-        """Keep a figure as PNG and SVG and show it with its caption. `patients`: it shows images; of real people it stays apart."""
+        """Keep a figure as PNG and SVG and show it with its caption. `patients`: it shows images; of real people it
+        stays apart.
+        """
         from studylib.study.display import show_figure
 
         apart = patients and self.data == "real"
@@ -168,6 +183,24 @@ class Study:
         now = self._verdict_table([claim.id for claim in self.ledger.claims])
         return beside_real(now, reports_folder(self.root), self.settings.name, self.data)
 
+    @property
+    def unit(self) -> str:
+        """What a group is in this run."""
+        return "patient" if self.data == "phantom" else self.settings.unit
+
+    @property
+    def how(self) -> dict:
+        """What every interval of this run shares: unit, resamples, seed."""
+        return {"unit": self.unit, "resamples": self.profile.resamples, "seed": self.seed}
+
+    def opening(self) -> None:
+        """Show what was claimed, on what data this run rests, and what came out: of the committed runs, and of this
+        one when it ends.
+        """
+        from studylib.study.display import opening_text, show_text
+
+        show_text(opening_text(self, reports_folder(self.root)))
+
     def headline(self) -> str:
         """One sentence that counts the verdicts of this run."""
         from collections import Counter
@@ -175,7 +208,10 @@ class Study:
         self.settle_rest()
         counts = Counter(v.verdict for v in self.verdicts.values())
         order = ("reproduced", "partly", "not reproduced", "undecided", "not testable")
-        return ", ".join(f"{counts[word]} {word}" for word in order if counts[word]) + f", of {len(self.ledger)} statements"
+        return (
+            ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
+            + f", of {len(self.ledger)} statements"
+        )
 
     @contextmanager
     def timed(self, section: str):
@@ -213,7 +249,8 @@ class Study:
             "packages": record.versions(),
             "cores": os.cpu_count(),
             "accelerator": device(),
-            "seconds": {k: round(v, 1) for k, v in self._seconds.items()} | {"notebook": round(time.perf_counter() - self._began, 1)},
+            "seconds": {k: round(v, 1) for k, v in self._seconds.items()}
+            | {"notebook": round(time.perf_counter() - self._began, 1)},
             "weights": self._weights,
             "figures": self._figures,
         }
@@ -223,6 +260,7 @@ class Study:
             record.write_json(self._folder / "provenance.json", provenance)
             table = self._verdict_table([claim.id for claim in self.ledger.claims])
             table.to_csv(self._folder / "verdicts.csv")
+            (self._folder / "headline.md").write_text(headline_text(self._folder, self.settings), encoding="utf-8")
             if not os.environ.get("STUDYLIB_REPORT"):
                 record.replace_folder(self._folder, self.final)
         print(f"{self.headline()}; report in reports/{self.data}-{self.profile_name}/{self.settings.name}/")

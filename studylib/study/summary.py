@@ -1,4 +1,6 @@
-"""What a terminal shows of reports: verdicts counted, verdicts that flipped, statements with their rules. No torch, no pandas."""
+"""What a terminal shows of reports: verdicts counted, verdicts that flipped, statements with their rules. No torch,
+no pandas.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def summary(studies: list[str], data: str, profile: str) -> str:
         settings = load_settings(study, root)
         folder = reports_folder(root) / f"{data}-{profile}" / settings.name
         if not (folder / "metrics.json").is_file():
-            blocks.append(f"study {study}  no report; the reason stands above, and in logs/{study}.failed.ipynb if a cell stopped")
+            blocks.append(
+                f"study {study}  no report; the reason stands above, and in logs/{study}.failed.ipynb if a cell stopped"
+            )
             continue
         counts = Counter(row["verdict"] for row in verdicts_of(folder))
         told = ", ".join(f"{counts[word]} {word}" for word in VERDICT_MARKS if counts[word])

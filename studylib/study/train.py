@@ -1,4 +1,4 @@
-"""From a plan to trained networks: rows and labels of each run, its FitSpec, and one line of progress a finished fit."""
+"""From a plan to trained networks: rows and labels of each run, its FitSpec, one line of progress a finished fit."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ class Workshop:
         return Fit(spec, self.folder / spec.study / spec.key)
 
     def train(self, say: Callable[[str], None]) -> None:
-        """Train what is missing, in the order of the settings. Several processes may do this at once, each what none has."""
+        """Train what is missing, in the order of the settings. Several processes may do this at once, each what none
+        has.
+        """
         specs = {spec.key: (spec, run) for run in self.runs() for spec in [self.examples(run)[0]]}
         todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
         while todo:
@@ -137,5 +139,3 @@ def keep_share(parts: np.ndarray, groups: np.ndarray, share: float, rng: np.rand
     names = np.unique(groups[parts == "train"])
     kept = rng.permutation(names)[: max(1, round(share * len(names)))]
     return np.where((parts == "train") & ~np.isin(groups, kept), "unused", parts)
-
-

@@ -17,7 +17,8 @@ from studylib.training.spec import FitSpec, code_digest
 
 @torch.inference_mode()
 def frozen_features(network: torch.nn.Module, pixels: np.ndarray, spec: FitSpec, runs: Path) -> np.ndarray:
-    """Features of `pixels` behind the frozen trunk of `network`. pixels: uint8 (N, S, S[, 3]) -> float32 (N, channels), cached.
+    """Features of `pixels` behind the frozen trunk of `network`. pixels: uint8 (N, S, S[, 3]) -> float32 (N,
+    channels), cached.
 
     Equal to training through the trunk, since it has no gradient and stays in evaluation mode. The cache is keyed by
     the pixels, the trunk's weights and its code.

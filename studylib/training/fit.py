@@ -1,4 +1,6 @@
-"""fit(): one FitSpec to one trained network on disk; trained once, resumed after a kill, never by two processes at a time."""
+"""fit(): one FitSpec to one trained network on disk; trained once, resumed after a kill, never by two processes at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def quiet() -> Iterator[None]:
 
 
 def fit(spec: FitSpec, examples: Examples, runs: Path, *, on_epoch: Callable[[dict], None] | None = None) -> Fit:
-    """Train `spec` on `examples`, or return the finished fit. runs: the folder of all runs -> Fit in `runs/<study>/<key>/`.
+    """Train `spec` on `examples`, or return the finished fit. runs: the folder of all runs -> Fit in
+    `runs/<study>/<key>/`.
 
     Written in `<key>.partial` and renamed when whole; a checkpoint every epoch lets a killed fit go on where it
     stood and end with the same bytes. `on_epoch` gets each row of the learning curve as it is made.
@@ -148,7 +151,9 @@ def _write(spec, network, trained, classifier, examples, inputs, partial, best_e
 
 @torch.inference_mode()
 def predict(network: nn.Module, examples: Examples, inputs: np.ndarray, batch_size: int = 64) -> pd.DataFrame:
-    """Class probabilities of every image that has a part: image, group, part, label, target, a column `p_<class>` each."""
+    """Class probabilities of every image that has a part: image, group, part, label, target, a column `p_<class>`
+    each.
+    """
     rows = np.concatenate([examples.rows(part) for part in ("train", "validation", "test", "test_copies")])
     logits = torch.cat(
         [network(as_input(inputs[rows[i : i + batch_size]])) for i in range(0, len(rows), batch_size)]

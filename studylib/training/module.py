@@ -15,7 +15,9 @@ from studylib.training.spec import FitSpec
 
 
 class Batches(Dataset):
-    """Inputs and targets in memory; a whole batch is read at once. Images (N, S, S[, C]) uint8 become (n, 3, S, S) in [0, 1]."""
+    """Inputs and targets in memory; a whole batch is read at once. Images (N, S, S[, C]) uint8 become (n, 3, S, S) in
+    [0, 1].
+    """
 
     def __init__(self, inputs: np.ndarray, targets: np.ndarray) -> None:
         self.inputs, self.targets = inputs, torch.as_tensor(targets)
@@ -28,7 +30,9 @@ class Batches(Dataset):
 
 
 def as_input(pixels: np.ndarray) -> Tensor:
-    """Pixels as a network takes them: (n, S, S[, 3]) uint8 -> (n, 3, S, S) float32 in [0, 1], channels last; features pass through."""
+    """Pixels as a network takes them: (n, S, S[, 3]) uint8 -> (n, 3, S, S) float32 in [0, 1], channels last; features
+    pass through.
+    """
     if pixels.dtype != np.uint8:
         return torch.as_tensor(np.ascontiguousarray(pixels))
     images = torch.as_tensor(np.ascontiguousarray(pixels)).float().div(255)
@@ -60,7 +64,9 @@ def loader(inputs: np.ndarray, targets: np.ndarray, batch_size: int, order: Epoc
 
 
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross entropy on a sigmoid for one logit (source 02: BCELoss), cross entropy for more. logits (N, C), targets (N,)."""
+    """Binary cross entropy on a sigmoid for one logit (source 02: BCELoss), cross entropy for more. logits (N, C),
+    targets (N,).
+    """
     logits = logits.float()
     if logits.shape[1] == 1:
         return F.binary_cross_entropy_with_logits(logits[:, 0], targets.float())

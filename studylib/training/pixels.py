@@ -19,7 +19,8 @@ LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 
 
 def load_pixels(dataset: Dataset, size: int, crop: bool, cache: Path) -> tuple[np.ndarray, str]:
-    """Images of `dataset` as networks see them, and a digest of them. -> uint8 (N, size, size[, 3]), memory-mapped; 16 hex digits.
+    """Images of `dataset` as networks see them, and a digest of them. -> uint8 (N, size, size[, 3]), memory-mapped;
+    16 hex digits.
 
     Made once under a lock, in a file beside and renamed when whole, so a kill leaves nothing half-written.
     """

@@ -61,7 +61,7 @@ class Fit:
 
     @property
     def weights_from(self) -> str:
-        """Where pretrained weights came from: 'file', 'torchvision', 'scratch'; 'none' for a network without a trunk."""
+        """Where pretrained weights came from: 'file', 'torchvision', 'scratch'; 'none' without a trunk."""
         return self._kept["weights_from"]
 
     @property

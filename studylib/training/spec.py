@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,13 +13,22 @@ from pathlib import Path
 from studylib.models.registry import module_of
 
 LIBRARIES = ("torch", "torchvision", "lightning", "numpy")
-# what cannot change weights: a table of names (the module a name stands for is hashed instead), and readers of what was trained
-APART = ("studylib.models.registry", "studylib.training.result", "studylib.training.locks")
+# what cannot change weights: a table of names (the module a name stands for is hashed instead), the spec itself,
+# whose values
+# are hashed, and readers of what was trained
+APART = (
+    "studylib.models.registry",
+    "studylib.training.spec",
+    "studylib.training.result",
+    "studylib.training.locks",
+)
 
 
 @dataclass(frozen=True)
 class FitSpec:
-    """One trained network, by value. `pixels` and `rows` are digests of the prepared images and of (row, part, label)."""
+    """One trained network, by value. `pixels` and `rows` are digests of the prepared images and of (row, part,
+    label).
+    """
 
     study: str
     dataset: str
@@ -53,7 +61,9 @@ class FitSpec:
 
     @property
     def key(self) -> str:
-        """Sixteen hex digits of the values, the library versions that matter, and the code; names of arms do not count."""
+        """Sixteen hex digits of the values, the library versions that matter, and the code; names of arms do not
+        count.
+        """
         values = {
             k: v for k, v in self.to_dict().items() if k not in ("study", "arm", "fingerprint", "dataset", "split")
         }
@@ -92,17 +102,16 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def source_file(module: str) -> Path | None:
-    """The file of a module of studylib, or None where the name is a function or class in one."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
+    """The file of a module of studylib, or None where the name is a function or class in one; nothing is imported."""
+    path = Path(__file__).resolve().parents[2].joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
 @cache
 def code_digest(modules: tuple[str, ...]) -> str:
-    """Hash of the syntax, without comments and docstrings, of modules and of all of ours that they import, transitively."""
+    """Hash of the syntax, without comments and docstrings, of modules and of all of ours that they import,
+    transitively.
+    """
     seen: dict[str, str] = {}
     queue = list(modules)
     while queue:

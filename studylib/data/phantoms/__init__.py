@@ -1,1 +1,1 @@
-"""Synthetic images whose truth was planted: what the label comes from is known for every one. See README.md beside this file."""
+"""Synthetic images whose truth was planted: what their label comes from is known. See README.md beside this file."""

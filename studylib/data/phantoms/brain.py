@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from studylib.data.phantoms import cues
+from studylib.data.phantoms.arguments import count, known_name, pair_of, shares_of
 from studylib.data.phantoms.folder import FolderWriter, write_png
 from studylib.data.phantoms.head import anatomy, looks
 from studylib.data.phantoms.head.slices import Patient, Slice, draw_patient, draw_slice
@@ -82,31 +81,33 @@ def make_brain(
 ) -> Path:
     """Write a family of brain phantoms as a dataset folder (data/README.md) and return its path.
 
-    patients, slices: slices a patient; the patient is the group and has one label. copies: augmented copies of each slice
-    by class, beside the untouched original ({"yes": 3, "no": 4}; study 2's set has 7 and 10). size: pixels a side.
-    lesion_share: share of patients labelled "yes". cue: None, "marker" (a letter in a corner of the head's box), "either"
-    (a lesion, a lump of the scalp, or both make a "yes", a third each) or "outside" (wide ventricles). strength: how often
-    marker or ventricles agree with the label, 1 always, 0.5 never more than by chance. mode: "planted", or the same
-    patients with the cue "dissociated" from or "reversed" against the label. lesions: "label" (every "yes" and no "no" has
-    one), "independent" (half of either class) or "none"; by default "label", but "independent" with marker and outside, so
-    that the label comes from the cue. planes, look: shares of the patients, evenly over both classes. lesion_area: median
-    share of the image and sigma of its logarithm, in the lesion's middle slice; lesion_contrast: least and greatest, 0 to 1.
+    patients, slices: slices a patient; the patient is the group and has one label. copies: augmented copies of each
+    slice by class beside the untouched original ({"yes": 3, "no": 4}; study 2's set has 7, 10). size: pixels a side.
+    lesion_share: share of patients labelled "yes". planes, look: shares of the patients, evenly over both classes.
+    lesion_area: median share of the image and sigma of its logarithm, in the lesion's middle slice. lesion_contrast:
+    least and greatest, 0 to 1.
 
-    The same arguments give the same bytes, whatever `processes` is. Raises ValueError for an argument that makes no sense
-    and FileExistsError where `root` exists; nothing is left behind when it fails.
+    cue: None, "marker" (a letter in a corner of the head's box), "either" (a lesion, a lump of the scalp, or both, a
+    third each, make a "yes") or "outside" (wide ventricles). strength: how often marker or ventricles agree with the
+    label, 1 always, 0.5 as often as not. mode: "planted", or the same patients with the cue "dissociated" from the
+    label or "reversed". lesions: "label" (every "yes" has one and no "no"), "independent" (half of each class) or
+    "none"; by default "label", but "independent" with marker and outside, so that only the cue tells the label.
+
+    The same arguments give the same bytes, whatever `processes` is. Raises ValueError for an argument that makes no
+    sense and FileExistsError where `root` exists; nothing is left behind when it fails.
     """
     recipe = Recipe(
         seed=int(seed),
-        slices=_count("slices", slices, 1),
+        slices=count("slices", slices, 1),
         copies=_copies(copies),
-        size=_count("size", size, 32),
-        cue=_known("cue", cue, tuple(CUES)),
+        size=count("size", size, 32),
+        cue=known_name("cue", cue, tuple(CUES)),
         label_from=_label_from(cue, lesions),
-        lesion_area=_pair("lesion_area", lesion_area, 0.002, None),
-        lesion_contrast=_pair("lesion_contrast", lesion_contrast, 0.0, 1.0),
+        lesion_area=pair_of("lesion_area", lesion_area, 0.002, None),
+        lesion_contrast=pair_of("lesion_contrast", lesion_contrast, 0.0, 1.0),
     )
     cases = plan_cases(
-        _count("patients", patients, 2),
+        count("patients", patients, 2),
         recipe.seed,
         lesion_share=lesion_share,
         cue=cue,
@@ -153,9 +154,9 @@ def plan_cases(
     streams = [np.random.default_rng([seed, patients, stream, 7]) for stream in range(4)]
     positive = np.zeros(patients, dtype=bool)
     positive[streams[0].permutation(patients)[: round(patients * lesion_share)]] = True
-    plane_of = spread(_shares("planes", planes, anatomy.PLANES), positive, streams[1])
-    look_of = spread(_shares("look", look, looks.LOOKS), positive, streams[2])
-    tied = _known("lesions", lesions or CUES[_known("cue", cue, tuple(CUES))][1], LESIONS)
+    plane_of = spread(shares_of("planes", planes, anatomy.PLANES), positive, streams[1])
+    look_of = spread(shares_of("look", look, looks.LOOKS), positive, streams[2])
+    tied = known_name("lesions", lesions or CUES[known_name("cue", cue, tuple(CUES))][1], LESIONS)
     has_lesion = {"label": positive, "none": np.zeros(patients, dtype=bool)}.get(tied)
     if has_lesion is None:
         has_lesion = np.array(spread({"1": 0.5, "0": 0.5}, positive, streams[1])) == "1"
@@ -163,7 +164,9 @@ def plan_cases(
     has_cue = np.zeros(patients, dtype=bool)
     if cue == "either":
         if lesions not in (None, "label"):
-            raise ValueError(f"lesions '{lesions}' cannot be combined with cue 'either', which decides who has a lesion")
+            raise ValueError(
+                f"lesions '{lesions}' cannot be combined with cue 'either', which decides who has a lesion"
+            )
         has_lesion, sign = cues.allot_either(positive, streams[3])
         has_cue = sign if mode == "planted" else cues.allot(sign, cues.agreement(1.0, mode), streams[3])
     elif cue:
@@ -175,7 +178,7 @@ def plan_cases(
 
 
 def spread(shares: Mapping[str, float], positive: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """Give each patient a kind, as evenly by its share as counts allow within each class, so that neither tells the other."""
+    """Give each patient a kind by its share, as evenly within each class as counts allow: neither tells the other."""
     names, edges = list(shares), np.cumsum(list(shares.values())) / sum(shares.values())
     found = np.empty(len(positive), dtype=object)
     start = rng.random()
@@ -263,8 +266,9 @@ def _describe(name: str, recipe: Recipe, rows: list[dict], patients: int, streng
         "citation": "studylib, brain phantoms",
         "classes": {label: sum(row["label"] == label for row in rows) for label in CLASSES},
         "regions": {"1": "lesion"},
-        "prepared": f"Drawn by studylib.data.phantoms.brain.make_brain, seed {recipe.seed}, {recipe.size} pixels a side. Masks "
-        "hold the lesion; where the planted cue is stands in cue_masks/. Synthetic: no statement about patients follows.",
+        "prepared": f"Drawn by studylib.data.phantoms.brain.make_brain, seed {recipe.seed}, {recipe.size} pixels a "
+        "side. Masks hold the lesion; where a planted cue is stands in cue_masks/. Synthetic: nothing follows for "
+        "patients.",
         "one_label_per_group": True,
     }
 
@@ -273,7 +277,7 @@ def _label_from(cue: str | None, lesions: str | None) -> str:
     """Say what decides the label: "lesion", or the cue where lesions do not tell the classes apart."""
     if cue == "either":
         return "either"
-    tied = lesions or CUES[_known("cue", cue, tuple(CUES))][1]
+    tied = lesions or CUES[known_name("cue", cue, tuple(CUES))][1]
     if tied == "label":
         return "lesion"
     if cue is None:
@@ -281,46 +285,9 @@ def _label_from(cue: str | None, lesions: str | None) -> str:
     return cue
 
 
-def _known(what: str, name: str | None, known: Iterable[str | None]) -> str | None:
-    """Return a name if it is known; ValueError names the nearest one."""
-    known = tuple(known)
-    if name in known:
-        return name
-    near = difflib.get_close_matches(str(name), [k for k in known if k], n=1)
-    hint = f"; nearest: '{near[0]}'" if near else ""
-    raise ValueError(f"{what} '{name}' is unknown (known: {', '.join(str(k) for k in known)}){hint}")
-
-
-def _count(what: str, value: int, least: int) -> int:
-    """Return a whole number of at least `least`."""
-    if value != int(value) or value < least:
-        raise ValueError(f"{what} {value}: a whole number of at least {least} is expected")
-    return int(value)
-
-
 def _copies(copies: Mapping[str, int] | None) -> dict[str, int]:
     """Return the number of copies of both classes."""
     copies = dict(COPIES if copies is None else copies)
     for name in copies:
-        _known("class in copies", name, CLASSES)
-    return {name: _count(f"copies of '{name}'", copies.get(name, 0), 0) for name in CLASSES}
-
-
-def _shares(what: str, shares: Mapping[str, float], known: Iterable[str]) -> dict[str, float]:
-    """Check shares by name; they need not sum to 1."""
-    for name, share in shares.items():
-        _known(what, name, known)
-        if not share >= 0:
-            raise ValueError(f"{what}: the share of '{name}' is {share}, at least 0 is expected")
-    if not sum(shares.values()) > 0:
-        raise ValueError(f"{what}: no kind has a share (known: {', '.join(known)})")
-    return dict(shares)
-
-
-def _pair(what: str, pair: tuple[float, float], least: float, most: float | None) -> tuple[float, float]:
-    """Check two numbers."""
-    first, second = (float(value) for value in pair)
-    if first < least or second < 0 or (most is not None and not first <= second <= most):
-        limit = f"from {least:g} to {most:g}, the lesser first" if most is not None else f"{least:g} or more, then 0 or more"
-        raise ValueError(f"{what} {tuple(pair)}: two numbers are expected, {limit}")
-    return first, second
+        known_name("class in copies", name, CLASSES)
+    return {name: count(f"copies of '{name}'", copies.get(name, 0), 0) for name in CLASSES}

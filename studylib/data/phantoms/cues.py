@@ -12,7 +12,7 @@ CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 
 
 def agreement(strength: float, mode: str = "planted") -> float:
-    """Return the probability that a cue agrees with the label: `strength`; 1/2 when dissociated, 1 - strength reversed."""
+    """Return how probably a cue agrees with the label: `strength`; 1/2 when dissociated, 1 - strength when reversed."""
     if not 0 <= strength <= 1:
         raise ValueError(f"strength {strength} is outside 0..1 (1: always with the class, 0.5: no association)")
     if mode not in MODES:
@@ -23,14 +23,14 @@ def agreement(strength: float, mode: str = "planted") -> float:
 def allot(labels: np.ndarray, probability: float, rng: np.random.Generator) -> np.ndarray:
     """Say who carries a cue, bool (N,): it agrees with the label, bool (N,), with this probability, each on its own.
 
-    One uniform number each decides: from the same state of `rng`, whoever agrees at a probability agrees at a greater one.
+    One uniform number each decides: from the same state of `rng`, who agrees at a probability agrees at a greater one.
     """
     labels = np.asarray(labels, dtype=bool)
     return np.where(rng.random(len(labels)) < probability, labels, ~labels)
 
 
 def allot_either(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Give positives the first cue, the second, or both, a third each, and negatives none; counts differ by one at most.
+    """Give positives the first cue, the second, or both, a third each (counts differ by one at most); negatives none.
 
     labels: bool (N,) -> (who has the first, who has the second), bool (N,) each.
     """
@@ -54,8 +54,8 @@ def plant_marker(
     """Put a side marker, a letter in a frame, into one of `corners`; return (image, its mask, bool (H, W)).
 
     image: (H, W) or (H, W, 3), uint8 or float, not changed. box: left, top, right, bottom in pixels, whose corners are
-    meant (the whole image); a box around the object keeps the marker where a crop to the object keeps it. side: share of the
-    image's shorter side, at least 7 pixels. brightness: in the image's units (0.92 of white). The mask is the marker's square.
+    meant (the whole image); a marker in a box around the object is kept by a crop to the object. side: share of the
+    image's shorter side, at least 7 pixels. brightness: in the image's units (0.92 of white). The mask is its square.
     """
     unknown = [corner for corner in corners if corner not in CORNERS]
     if unknown or not corners:
@@ -80,8 +80,8 @@ def plant_lump(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Let the surface of a body bulge outward at a random place of its upper half; return (image, mask of the bulge).
 
-    image: (H, W) or (H, W, 3), uint8 or float, not changed; body: bool (H, W); size: the bulge's half height as a share of
-    the image's shorter side, its half width twice that; brightness: in the image's units. Raises ValueError without a body.
+    image: (H, W) or (H, W, 3), uint8 or float, not changed; body: bool (H, W); size: the bulge's half height as a share
+    of the image's shorter side, its half width twice that; brightness: in the image's units. ValueError without a body.
     """
     if not body.any():
         raise ValueError("no pixel belongs to the body, so there is no surface for a lump")
@@ -97,9 +97,8 @@ def plant_lump(
     ray, hit = ray[seen], body[row[seen], column[seen]]
     surface = ray[np.flatnonzero(hit)[-1]] if hit.any() else middle
     grown = np.zeros((height, width), np.uint8)
-    axes = (round(16 * 2 * size), round(16 * size))
-    centre = tuple(int(round(16 * c)) for c in surface)
-    cv2.ellipse(grown, (centre, axes)[0], axes, np.rad2deg(angle) + 90, 0, 360, 1, -1, cv2.LINE_8, 4)
+    axes, centre = (round(32 * size), round(16 * size)), tuple(int(round(16 * c)) for c in surface)  # in 1/16 pixel
+    cv2.ellipse(grown, centre, axes, np.rad2deg(angle) + 90, 0, 360, 1, -1, cv2.LINE_8, 4)
     rim = cv2.erode(body.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2, borderValue=1) > 0
     mask = (grown > 0) & ~rim
     weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.6) * cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))

@@ -27,7 +27,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 class FolderWriter:
     """A dataset folder under construction: it stands beside its final place and moves there when the block ends well.
 
-    `with FolderWriter(root) as folder:` gives `path`, with images/, masks/ and cue_masks/ in it. FileExistsError if root exists.
+    `with FolderWriter(root) as folder:` gives `folder.path` with images/ and masks/. FileExistsError where root exists.
     """
 
     def __init__(self, root: str | os.PathLike):

@@ -1,6 +1,6 @@
 """A head in numbers, and what all three planes share: the canvas, skull and scalp, and the folded cortex.
 
-Lengths are in half image widths, x to the right, y down, the middle of the head at (0, 0); the image reaches from -1 to 1.
+Lengths are in half image widths, x to the right, y down, from the middle of the head; the image reaches from -1 to 1.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 from studylib.data.phantoms.head.curves import inward_normals, walk
 
 # Values of the tissue map. FOLIA is the cortex of the cerebellum, STEM the brain stem, SINUS veins and choroid plexus.
-TISSUES = ("air", "fat", "muscle", "bone", "marrow", "csf", "grey", "white", "deep", "dura", "ventricle", "folia", "stem")
-TISSUES = (*TISSUES, "sinus", "eye")
+TISSUES = "air fat muscle bone marrow csf grey white deep dura ventricle folia stem sinus eye".split()
 AIR, FAT, MUSCLE, BONE, MARROW, CSF, GREY, WHITE, DEEP, DURA, VENTRICLE, FOLIA, STEM, SINUS, EYE = range(15)
 PARENCHYMA = (GREY, WHITE, DEEP, FOLIA, STEM)
 BRAIN = (*PARENCHYMA, CSF, DURA, VENTRICLE, SINUS)
@@ -73,7 +72,7 @@ def draw_head(plane: str, rng: np.random.Generator) -> Head:
 
 @lru_cache(maxsize=4)
 def _grid(pixels: int) -> tuple[np.ndarray, ...]:
-    """Return x, y, and sine and cosine of two and three times the angle about the middle, float32 (pixels, pixels) each."""
+    """Return x, y, and sine and cosine of two and three times the angle about the middle, float32 (pixels, pixels)."""
     y, x = np.mgrid[:pixels, :pixels].astype(np.float32)
     angle = np.arctan2(y - pixels / 2, x - pixels / 2)
     found = (x, y, np.sin(2 * angle), np.cos(2 * angle), np.sin(3 * angle), np.cos(3 * angle))
@@ -132,7 +131,7 @@ class Canvas:
         return 1 + np.float32(0.6 * amplitude) * second + np.float32(0.4 * amplitude) * third
 
     def clouds(self, width: float) -> np.ndarray:
-        """Return smooth noise of standard deviation about 1 whose features are `width` wide, float32 (pixels, pixels)."""
+        """Return smooth noise, standard deviation about 1, with features `width` wide; float32 (pixels, pixels)."""
         cells = max(4, round(2 / width))
         coarse = self._rng.standard_normal((cells, cells), dtype=np.float32)
         return cv2.resize(coarse, (self.pixels, self.pixels), interpolation=cv2.INTER_CUBIC) * np.float32(1.4)
@@ -218,7 +217,7 @@ def fold(canvas: Canvas, paths) -> np.ndarray:
 
 
 def paint_cortex(canvas: Canvas, brain: np.ndarray, fluid: np.ndarray, bare: np.ndarray | None = None) -> None:
-    """Paint white matter in the brain with a ribbon of grey along its surface and along the fluid; none in `bare` (bool)."""
+    """Paint white matter in the brain, and a ribbon of grey along its surface and the fluid except in `bare` (bool)."""
     solid = brain & ~fluid
     depth = canvas.depth(solid)
     ribbon = canvas.head.ribbon * (canvas.uneven(4, 0.15) + 0.14 * canvas.clouds(0.12))

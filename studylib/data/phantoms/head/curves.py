@@ -28,10 +28,25 @@ def opened(points, steps: int = 6) -> np.ndarray:
 
 
 def mirrored(points) -> np.ndarray:
-    """Complete the right half of an outline, listed from the top to the bottom of the midline, with its mirror image."""
+    """Complete the right half of an outline, listed from the top to the bottom of the midline, with its mirror."""
     points = np.asarray(points, dtype=np.float64)
     left = points[::-1] * (-1, 1)
     return np.vstack([points, left[np.abs(left[:, 0]) > 1e-9]])
+
+
+def read_outlines(text: str) -> dict[str, np.ndarray]:
+    """Read a table of outlines: `name kind x y, x y, ...` a line, indented lines going on with the one before.
+
+    kind: `points` (as they are), `open` or `closed` (a smooth curve through them), `half` (the right half of a closed
+    curve, from the top to the bottom of the midline).
+    """
+    curves = {"points": np.asarray, "open": opened, "closed": closed, "half": lambda half: closed(mirrored(half))}
+    lines = text.strip("\n").replace("\n ", " ").split("\n")
+    found = {}
+    for line in lines:
+        name, kind, numbers = line.split(maxsplit=2)
+        found[name] = curves[kind](np.array([pair.split() for pair in numbers.split(",")], dtype=np.float64))
+    return found
 
 
 def both(outline) -> list[np.ndarray]:
@@ -46,7 +61,7 @@ def blend(first, second, share: float) -> np.ndarray:
 
 
 def swell(outline, width: float, height: float | None = None) -> np.ndarray:
-    """Scale an outline about the mean of its points, by `width` across and `height` (the same unless given) down."""
+    """Scale an outline about the mean of its points, by `width` across and by `height` (the same unless given) down."""
     outline = np.asarray(outline, dtype=np.float64)
     middle = outline.mean(0)
     return middle + (outline - middle) * (width, width if height is None else height)

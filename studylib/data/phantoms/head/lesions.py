@@ -28,7 +28,7 @@ class Lesion:
 
 
 def draw_lesion(rng: np.random.Generator, area: tuple[float, float], contrast: tuple[float, float]) -> Lesion:
-    """Draw a lesion; area: median share of the image and sigma of its logarithm; contrast: least and greatest, 0 to 1."""
+    """Draw a lesion; area: median share of the image, sigma of its logarithm; contrast: least and greatest, 0 to 1."""
     kind = KINDS[int(rng.choice(3, p=(0.3, 0.45, 0.25)))]
     rough = {"ring": 0.07, "solid": 0.05, "irregular": 0.13}[kind]
     waves = np.column_stack([rng.normal(0, rough, 5) / np.sqrt(np.arange(1, 6)), rng.uniform(0, 2 * np.pi, 5)])
@@ -58,7 +58,7 @@ def lesion_centre(allowed: np.ndarray, place: float) -> tuple[int, int]:
 def lesion_distance(lesion: Lesion, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
     """Return the distance from the centre over the outline's radius in that direction, float32: 1 is the edge.
 
-    x, y: offsets from the centre in pixels, float32, broadcast; radius: of the disc of the same area as a smooth outline.
+    x, y: offsets from the centre in pixels, float32; radius: of the disc that has the same area as a smooth outline.
     """
     c, s, root = np.cos(lesion.turn), np.sin(lesion.turn), np.sqrt(lesion.stretch)
     along, across = (x * c + y * s) / root, (y * c - x * s) * root

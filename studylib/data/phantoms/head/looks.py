@@ -1,4 +1,4 @@
-"""How bright each tissue is: looks like those of T1, contrast-enhanced T1, T2 and FLAIR; bias field, texture and Rician noise."""
+"""How bright each tissue is on T1, contrast-enhanced T1, T2 and FLAIR; texture, bias field and Rician noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BRIGHTNESS = {
     "t2": (0.01, 0.54, 0.20, 0.03, 0.30, 0.70, 0.45, 0.32, 0.39, 0.30, 0.72, 0.43, 0.33, 0.10, 0.72),
     "flair": (0.01, 0.60, 0.28, 0.04, 0.28, 0.09, 0.47, 0.37, 0.44, 0.25, 0.06, 0.44, 0.38, 0.15, 0.10),
 }
-# Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, and its rim hardly differs from the brain.
+# Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, its rim hardly differs from the brain.
 LESIONS = {
     "t1": {"rim": 0.40, "core": 0.18, "solid": 0.30, "oedema": 0.42},
     "t1c": {"rim": 0.96, "core": 0.30, "solid": 0.90, "oedema": 0.30},
@@ -47,6 +47,7 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
     if name not in BRIGHTNESS:
         raise ValueError(f"look '{name}' is unknown (known: {', '.join(LOOKS)})")
     base = np.array(BRIGHTNESS[name]) * rng.normal(1, 0.05, len(anatomy.TISSUES)).clip(0.85, 1.15)
+    base[anatomy.FAT] *= rng.uniform(0.55, 1.25)  # fat suppression and coil loading differ most between scanners
     base[anatomy.STEM] = 0.7 * base[anatomy.WHITE] + 0.3 * base[anatomy.GREY]
     return Look(
         name=name,
@@ -76,7 +77,7 @@ def shrink(clean: np.ndarray, look: Look) -> np.ndarray:
 
 
 def expose(clean: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
-    """Apply gamma, bias field and gain, add Rician noise, and store as uint8 (s, s); the noise does not depend on the slice."""
+    """Apply gamma, bias field and gain, add Rician noise, store as uint8 (s, s); the noise is that of `rng` alone."""
     n = clean.shape[0]
     line = np.linspace(-1, 1, n, dtype=np.float32)
     x, y = line[None, :], line[:, None]

@@ -41,8 +41,8 @@ class Patient:
 class Slice:
     """One slice: image, uint8 (s, s); all else bool (s, s).
 
-    affected: lesion and halo, where a lesion changes the noise-free slice; cue: where the planted cue is; contrast: mean
-    absolute change by the lesion inside its mask, before noise, as a share of full brightness; NaN without a lesion.
+    affected: lesion and halo, where a lesion changes the noise-free slice; cue: where the planted cue is; contrast: the
+    lesion's mean absolute change inside its mask, before noise, as a share of full brightness; NaN without a lesion.
     """
 
     image: np.ndarray
@@ -119,7 +119,9 @@ def draw_slice(
     for texture and noise. lesion: with the patient's lesion or without, all else the same to the pixel. cue: None,
     "marker", "either" (the lump of the scalp) or "outside" (wide ventricles).
     """
-    grain, noise, place = (np.random.default_rng([*patient.seed, *stream]) for stream in ((3, number), (4, number), (5,)))
+    grain, noise, place = (
+        np.random.default_rng([*patient.seed, *stream]) for stream in ((3, number), (4, number), (5,))
+    )
     head = replace(patient.head, ventricles=WIDE * patient.head.ventricles) if cue == "outside" else patient.head
     tissue = draw_tissue(head, head.level + offset, 2 * size)
     full = looks.colour(tissue, patient.look, grain)
