@@ -1,6 +1,4 @@
-"""Brain phantoms: the same bytes for the same seed, a lesion where the mask says, cues as planted, nothing else for a
-label.
-"""
+"""Brain phantoms: a seed decides every byte, a lesion where the mask says, cues as planted; nothing else tells the label."""
 
 from __future__ import annotations
 

@@ -248,11 +248,12 @@ def quotable(study: Study) -> str:
     kind = "brain phantoms" if study.data == "phantom" else "the source's pictures and tumours from another set"
     found, ahead = m[f"loc.{where}.cam.auprc"], m[f"loc.{where}.cam_minus_centre.auprc"]
     counted = study.headline()
+    accuracy = {split: m[f"accuracy.{split}.cam.test"] for split in ("group", "random_images")}
     return (
         f"On {kind} (profile {study.profile_name}, seed {study.seed}), the network with CAM-guided attention "
-        f"(reading B) was right on {m['accuracy.group.cam.test']} of pictures from unseen groups, and on "
-        f"{m['accuracy.random_images.cam.test']} when copies of a picture stood on both sides of the split: the leak is "
-        f"worth {m['leak.accuracy_gap']}. Attention changed accuracy by "
-        f"{m['accuracy.group.cam_minus_none.test']}. Its map found the tumour with a pixel AUPRC of {found}, that of a centred blob being "
+        f"(reading B) was right on {accuracy['group']} of pictures from unseen groups, and on "
+        f"{accuracy['random_images']} when copies of a picture stood on both sides of the split: the leak is "
+        f"worth {m['leak.accuracy_gap']}. Attention changed accuracy by {m[study.settings.primary]}. "
+        f"Its map found the tumour with a pixel AUPRC of {found}, that of a centred blob being "
         f"{found.value - ahead.value:.3g} (difference {ahead}). {counted[0].upper()}{counted[1:]}."
     )

@@ -198,11 +198,13 @@ def add_inputs(path: Path, inputs: str) -> None:
 def render(notebook: Path) -> None:
     """Write the notebook as one HTML file beside it, offline."""
     from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
 
     exporter = HTMLExporter(
         template_name="lab", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
-    exporter.mathjax_url = ""
+    exporter.mathjax_url = ""  # offline: formulas stay as they are written
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_input_tags={"imports"}, enabled=True), enabled=True)
     body, _ = exporter.from_filename(str(notebook))
     notebook.with_suffix(".html").write_text(body, encoding="utf-8")
 

@@ -12,17 +12,17 @@ from studylib.data.phantoms.head import anatomy
 # Brightness, 0 to 1, in the order of the tissue map:
 #         air   fat   muscle bone marrow csf  grey  white deep  dura  ventr. folia stem  sinus eye
 BRIGHTNESS = {
-    "t1": (0.01, 0.80, 0.36, 0.05, 0.48, 0.13, 0.44, 0.62, 0.50, 0.30, 0.11, 0.48, 0.57, 0.20, 0.15),
-    "t1c": (0.01, 0.66, 0.33, 0.04, 0.36, 0.10, 0.34, 0.43, 0.37, 0.50, 0.08, 0.36, 0.41, 0.80, 0.12),
-    "t2": (0.01, 0.54, 0.20, 0.03, 0.30, 0.70, 0.45, 0.32, 0.39, 0.30, 0.72, 0.43, 0.33, 0.10, 0.72),
-    "flair": (0.01, 0.60, 0.28, 0.04, 0.28, 0.09, 0.47, 0.37, 0.44, 0.25, 0.06, 0.44, 0.38, 0.15, 0.10),
+    "t1": (0.01, 0.70, 0.28, 0.04, 0.38, 0.10, 0.34, 0.49, 0.40, 0.24, 0.08, 0.38, 0.45, 0.16, 0.12),
+    "t1c": (0.01, 0.66, 0.25, 0.03, 0.28, 0.08, 0.27, 0.34, 0.29, 0.40, 0.06, 0.28, 0.32, 0.80, 0.09),
+    "t2": (0.01, 0.50, 0.16, 0.03, 0.24, 0.54, 0.36, 0.25, 0.31, 0.24, 0.58, 0.34, 0.26, 0.08, 0.58),
+    "flair": (0.01, 0.60, 0.22, 0.03, 0.22, 0.07, 0.37, 0.29, 0.35, 0.20, 0.05, 0.35, 0.30, 0.12, 0.08),
 }
 # Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, its rim hardly differs from the brain.
 LESIONS = {
-    "t1": {"rim": 0.40, "core": 0.18, "solid": 0.30, "oedema": 0.42},
-    "t1c": {"rim": 0.96, "core": 0.30, "solid": 0.90, "oedema": 0.30},
-    "t2": {"rim": 0.84, "core": 0.96, "solid": 0.90, "oedema": 0.62},
-    "flair": {"rim": 0.88, "core": 0.56, "solid": 0.88, "oedema": 0.62},
+    "t1": {"rim": 0.32, "core": 0.14, "solid": 0.23, "oedema": 0.33},
+    "t1c": {"rim": 0.97, "core": 0.32, "solid": 0.92, "oedema": 0.22},
+    "t2": {"rim": 0.84, "core": 0.96, "solid": 0.92, "oedema": 0.50},
+    "flair": {"rim": 0.92, "core": 0.60, "solid": 0.92, "oedema": 0.50},
 }
 LOOKS = tuple(BRIGHTNESS)
 

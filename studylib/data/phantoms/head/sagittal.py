@@ -157,11 +157,12 @@ def _middle(canvas: Canvas, brain: np.ndarray, fluid: np.ndarray, level: float) 
     folds = [SHAPES[name] for name in ("parietal", "calcarine", "cuneus", "lingual")]
     fluid |= canvas.lines(folds, 0.011 * head.atrophy) | canvas.lines([SHAPES["arch"] + (0, -0.045)], 0.010)
     paint_cortex(canvas, brain, fluid & brain)
-    tissue[canvas.region(swell(SHAPES["below_arch"], 1.0, head.ventricles)) & brain] = VENTRICLE
-    tissue[canvas.lines([SHAPES["arch"]], 0.052) & brain] = WHITE
-    tissue[canvas.lines([SHAPES["fornix"]], 0.018) & brain] = WHITE
     tissue[canvas.region(SHAPES["cisterns"]) & brain] = CSF
     tissue[canvas.region(ellipse(0.035, -0.065, 0.125, 0.070, -8)) & brain] = DEEP
+    wide = head.ventricles  # wide ones reach down over the thalamus
+    tissue[canvas.region(swell(SHAPES["below_arch"], 1 + 0.2 * (wide - 1), wide)) & brain] = VENTRICLE
+    tissue[canvas.lines([SHAPES["fornix"] + (0, 0.08 * (wide - 1))], 0.014) & brain] = WHITE
+    tissue[canvas.lines([SHAPES["arch"]], 0.052) & brain] = WHITE
     _cerebellum(canvas, brain, SHAPES["vermis"], (0.235, 0.205))
     tissue[canvas.lines([SHAPES["canal"]], 0.125) & canvas.region(SHAPES["below_skull"])] = (
         EYE  # fluid outside the skull
