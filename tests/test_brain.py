@@ -1,4 +1,4 @@
-"""Brain phantoms: a seed decides every byte, a lesion where the mask says, cues as planted; nothing else tells the label."""
+"""Brain phantoms: a seed decides every byte, lesions lie where masks say, cues as planted, nothing else tells."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studylib.study import compare, leak, records_02
+from studylib.study import ablations_02, compare, leak, records_02
 from studylib.study.fits import Fits, Trained
 from studylib.study.plan import Run
 from studylib.study.settings import Arm
@@ -100,3 +100,20 @@ def test_the_kept_epoch_must_be_the_first_best():
     late = trained("cam", "group", 1, images([1]), history, best=3)
     assert records_02.kept_first_best(Fits([good])).value == 1
     assert records_02.kept_first_best(Fits([good, late])).value == 0.5
+
+
+def test_restless_losses_have_a_larger_number():
+    calm = pd.DataFrame({"validation_loss": [1.0, 0.9, 0.8, 0.7]})
+    restless = pd.DataFrame({"validation_loss": [1.0, 0.5, 1.0, 0.5]})
+    assert ablations_02.loss_restlessness(calm) == pytest.approx(0, abs=1e-12)
+    assert ablations_02.loss_restlessness(restless) == pytest.approx(np.std([-0.5, 0.5, -0.5], ddof=1))
+
+
+def test_ablations_leave_out_what_was_not_trained(fits):
+    assert ablations_02.ablations(fits, **HOW) == {}
+
+
+def test_gain_from_more_groups_is_paired():
+    rows = {"pretrained": [1, 1, 1, 1], "pretrained_half": [1, 1, 0, 0], "cam": [1, 1, 0, 0], "cam_half": [1, 0, 0, 0]}
+    fits = Fits([trained(arm, "group", 0, images(right)) for arm, right in rows.items()])
+    assert ablations_02.scaling(fits, **HOW).value == pytest.approx(2 / 4 - 1 / 4)

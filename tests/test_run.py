@@ -29,7 +29,8 @@ def project(tmp_path, monkeypatch):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "notebooks" / "02_brain_mri_cbam.toml", tmp_path / "notebooks")
         (tmp_path / "data" / "claims" / "02.toml").write_text("")
-        notebook = nbformat.v4.new_notebook()
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
         first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
         notebook.cells = [first, *(nbformat.v4.new_code_cell(text) for text in cells)]
         nbformat.write(notebook, tmp_path / "notebooks" / "02_brain_mri_cbam.ipynb")

@@ -35,6 +35,7 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
             final.parent.mkdir(parents=True, exist_ok=True)
             clear_remains(final)
         if not force and up_to_date(final, inputs):
+            (root / "logs" / f"{study}.failed.ipynb").unlink(missing_ok=True)
             return final
         with whole_folder(final) as folder:
             check_notebook(notebook, {"data": data, "profile": profile, "seed": seed})
@@ -93,8 +94,10 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
     from nbclient.exceptions import DeadKernelError
 
     output = folder / notebook.name
-    before = {name: os.environ.get(name) for name in ("STUDYLIB_REPORT", "STUDYLIB_HOME", "OMP_NUM_THREADS")}
-    os.environ |= {"STUDYLIB_REPORT": str(folder), "STUDYLIB_HOME": str(root)}
+    names = ("STUDYLIB_REPORT", "STUDYLIB_HOME", "OMP_NUM_THREADS", "IPYTHONDIR")
+    before = {name: os.environ.get(name) for name in names}
+    profile = quiet_profile(folder)
+    os.environ |= {"STUDYLIB_REPORT": str(folder), "STUDYLIB_HOME": str(root), "IPYTHONDIR": str(profile)}
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
     try:
         papermill.execute_notebook(str(notebook), str(output), parameters=parameters, progress_bar=False, cwd=str(root))
@@ -110,11 +113,20 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
             f"{notebook.stem}: the kernel died before its last cell; run again, finished fits are kept"
         ) from error
     finally:
+        shutil.rmtree(profile, ignore_errors=True)
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
     content = with_headline(cleaned(json.loads(output.read_text())), folder / "headline.md")
     output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     (root / "logs" / f"{notebook.stem[:2]}.failed.ipynb").unlink(missing_ok=True)
+
+
+def quiet_profile(folder: Path) -> Path:
+    """A kernel profile of its own: nobody's start-up files change a result, and the kernel prints errors only."""
+    profile = folder / ".ipython"
+    (profile / "profile_default").mkdir(parents=True)
+    (profile / "profile_default" / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
+    return profile
 
 
 def _keep_failed(output: Path, root: Path) -> None:
