@@ -7,7 +7,8 @@ from studylib.study.settings import check_parameters, load_settings, studies
 
 ROOT = find_root()
 DATA, PROFILE, SEED = config["data"], config["profile"], int(config["seed"])
-STUDIES = str(config["study"]).split(",") if str(config.get("study", "all")) != "all" else studies(ROOT)
+GIVEN = str(config.get("study", "all"))
+STUDIES = studies(ROOT) if GIVEN == "all" else [name.zfill(2) for name in GIVEN.split(",")]  # YAML reads 02 as a number
 check_parameters(DATA, PROFILE, SEED)
 DONE = runs_folder(ROOT) / ".done" / f"{DATA}-{PROFILE}"
 NAMES = {study: load_settings(study, ROOT).name for study in STUDIES}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 KINDS = ("ring", "solid", "irregular")
-ROUGH = {"ring": 0.06, "solid": 0.04, "irregular": 0.17}  # texture, as a share of the brightness
+ROUGH = {"ring": 0.45, "solid": 0.45, "irregular": 0.55}  # texture, as a share of the brightness
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def paint_lesion(
     y, x = np.mgrid[top : top + 2 * reach + 1, left : left + 2 * reach + 1].astype(np.float32)
     distance = lesion_distance(lesion, x - np.float32(centre[0]), y - np.float32(centre[1]), full * share)
     noise = np.random.default_rng(lesion.grain).standard_normal(distance.shape, dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), max(1.0, height / 48))
+    noise = cv2.GaussianBlur(noise, (0, 0), max(1.0, height / 110))
     noise /= max(float(noise.std()), 1e-6)
     # Cut the window to the image.
     rows = slice(max(top, 0), min(top + 2 * reach + 1, height))
@@ -105,7 +105,7 @@ def paint_lesion(
         target = levels["core"] + (levels["rim"] - levels["core"]) * rim
     else:
         target = np.full_like(before, levels["solid"])
-    target = target * (1 + np.float32(ROUGH[lesion.kind]) * noise)
+    target = np.clip(target * (1 + np.float32(ROUGH[lesion.kind]) * noise), 0.05, 1.0)
     far = lesion.halo * (1 + 0.12 * noise)
     swelling = np.clip((far - distance) / np.maximum(far - 1, 0.1) * 1.6, 0, 1) * (distance >= 0.9)
     swelling = (swelling * np.where(white[window], 0.85, 0.35) * solid).astype(np.float32)

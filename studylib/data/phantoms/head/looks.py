@@ -20,9 +20,9 @@ BRIGHTNESS = {
 # Brightness of a lesion at full contrast. An unenhanced lesion is dark on T1, its rim hardly differs from the brain.
 LESIONS = {
     "t1": {"rim": 0.32, "core": 0.14, "solid": 0.23, "oedema": 0.33},
-    "t1c": {"rim": 0.97, "core": 0.32, "solid": 0.92, "oedema": 0.22},
-    "t2": {"rim": 0.84, "core": 0.96, "solid": 0.92, "oedema": 0.50},
-    "flair": {"rim": 0.92, "core": 0.60, "solid": 0.92, "oedema": 0.50},
+    "t1c": {"rim": 0.75, "core": 0.25, "solid": 0.62, "oedema": 0.22},
+    "t2": {"rim": 0.72, "core": 0.60, "solid": 0.65, "oedema": 0.45},
+    "flair": {"rim": 0.75, "core": 0.40, "solid": 0.62, "oedema": 0.42},
 }
 LOOKS = tuple(BRIGHTNESS)
 
