@@ -32,7 +32,7 @@ rule all:
 rule fits:
     input: settings, CODE, lambda w: ROOT / "notebooks" / f"{NAMES[w.study]}.toml"
     output: touch(DONE / "fits-{study}-{worker}")
-    shell: f"OMP_NUM_THREADS=1 python -m studylib fits {{wildcards.study}} {OPTIONS}"
+    shell: f"OMP_NUM_THREADS=1 python -m studylib fits {{wildcards.study}} {OPTIONS} --worker {{wildcards.worker}}/{len(WORKERS)}"
 
 rule report:
     input:

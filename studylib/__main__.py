@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
     made["claims"].add_argument("what", choices=("diff", "list"))
@@ -92,7 +93,8 @@ def _fits(asked) -> None:
         from studylib.study.train import Workshop
 
         workshop = Workshop(settings, asked.data, asked.profile, asked.seed, runs_folder(root))
-        workshop.train(lambda line: print(line, flush=True))
+        worker, workers = (int(part) for part in asked.worker.split("/"))
+        workshop.train(lambda line: print(line, flush=True), worker, workers)
 
 
 def _report(asked) -> None:

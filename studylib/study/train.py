@@ -111,12 +111,12 @@ class Workshop:
     def _fit_of(self, spec: FitSpec) -> Fit:
         return Fit(spec, self.folder / spec.study / spec.key)
 
-    def train(self, say: Callable[[str], None]) -> None:
-        """Train what is missing, in the order of the settings. Several processes may do this at once, each what none
-        has.
-        """
+    def train(self, say: Callable[[str], None], worker: int = 0, workers: int = 1) -> None:
+        """Train what is missing, in the order of the settings; each of several workers begins at its own place."""
         specs = {spec.key: (spec, run) for run in self.runs() for spec in [self.examples(run)[0]]}
         todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
+        begin = worker * len(todo) // workers
+        todo = todo[begin:] + todo[:begin]
         while todo:
             locks = {key: self.folder / specs[key][0].study / ".locks" / key for key in todo}
             key = next((key for key in todo if is_free(locks[key])), todo[0])
