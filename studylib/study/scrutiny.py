@@ -83,11 +83,11 @@ def cascade(trained: Trained, pictures: Pictures) -> pd.DataFrame:
     beside it.
     """
     model = trained.fit.model()
-    before = np.abs(class_maps(model, pictures.pixels)[1])
+    before = np.abs(class_maps(model, pictures.pixels)[0])  # at the layer's own size: upsampling adds only likeness
     pairs = float(np.nanmean(random_pairs(before, trained.run.seed).spearman))
     tables = []
     for layer, changed in randomised(model, rng=trained.run.seed):
-        after = np.abs(class_maps(changed, pictures.pixels)[1])
+        after = np.abs(class_maps(changed, pictures.pixels)[0])
         row = {"image": pictures.names, "group": pictures.groups, "layer": layer, "random_pairs": pairs}
         tables.append(pd.DataFrame(row | similarity(before, after)._asdict()))
     return pd.concat(tables, ignore_index=True).assign(repeat=trained.run.repeat)
@@ -105,7 +105,7 @@ def sanity(table: pd.DataFrame, **how) -> Estimate:
 
 def seed_agreement(fits: Fits, arm: str, pictures: Pictures, split: str = "group", **how) -> Estimate:
     """Mean Spearman of two networks' maps of the same image, over all pairs of repeats."""
-    maps = [class_maps(t.fit.model(), pictures.pixels)[1] for t in fits.select(arm, split)]
+    maps = [class_maps(t.fit.model(), pictures.pixels)[0] for t in fits.select(arm, split)]
     values = [similarity(a, b).spearman for a, b in combinations(maps, 2)]
     table = pd.DataFrame({"group": pictures.groups, "image": pictures.names, "spearman": np.mean(values, 0)})
     return mean_by(table, "spearman", how=f"Spearman of maps between {len(maps)} networks", **how)
