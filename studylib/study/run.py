@@ -34,7 +34,8 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
         with explained(final.parent):
             final.parent.mkdir(parents=True, exist_ok=True)
             clear_remains(final)
-        if not force and up_to_date(final, inputs):
+        stamp = runs_folder(root) / ".done" / f"{data}-{profile}" / f"made-{settings.name}"
+        if not force and up_to_date(final, stamp, inputs):
             (root / "logs" / f"{study}.failed.ipynb").unlink(missing_ok=True)
             return final
         with whole_folder(final) as folder:
@@ -43,6 +44,8 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
             with explained(final):
                 add_inputs(folder / "provenance.json", inputs)
                 render(folder / notebook.name)
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(inputs)
     return final
 
 
@@ -66,10 +69,11 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
     return sha.hexdigest()[:16]
 
 
-def up_to_date(final: Path, inputs: str) -> bool:
-    """Whether a whole report made from these inputs stands there."""
+def up_to_date(final: Path, stamp: Path, inputs: str) -> bool:
+    """Whether a whole report made from these inputs stands there, and was made here: one that came with a clone is not."""
     try:
-        return json.loads((final / "provenance.json").read_text())["inputs"] == inputs
+        made = json.loads((final / "provenance.json").read_text())["inputs"]
+        return stamp.read_text() == made == inputs
     except (OSError, ValueError, KeyError):
         return False
 
