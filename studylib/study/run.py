@@ -70,7 +70,7 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
 
 
 def up_to_date(final: Path, stamp: Path, inputs: str) -> bool:
-    """Whether a whole report made from these inputs stands there, and was made here: one that came with a clone is not."""
+    """Whether a report made from these inputs stands there and was made here: one that came with a clone was not."""
     try:
         made = json.loads((final / "provenance.json").read_text())["inputs"]
         return stamp.read_text() == made == inputs
