@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from studylib.study.record import ReportError
@@ -29,11 +28,17 @@ def project(tmp_path, monkeypatch):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "notebooks" / "02_brain_mri_cbam.toml", tmp_path / "notebooks")
         (tmp_path / "data" / "claims" / "02.toml").write_text("")
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-        first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-        notebook.cells = [first, *(nbformat.v4.new_code_cell(text) for text in cells)]
-        nbformat.write(notebook, tmp_path / "notebooks" / "02_brain_mri_cbam.ipynb")
+        tagged = [(parameters, ["parameters"]), *((text, []) for text in cells)]
+        code = {"cell_type": "code", "execution_count": None, "outputs": []}
+        content = {
+            "cells": [
+                code | {"id": f"c{i}", "metadata": {"tags": t}, "source": text} for i, (text, t) in enumerate(tagged)
+            ],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (tmp_path / "notebooks" / "02_brain_mri_cbam.ipynb").write_text(json.dumps(content))
         monkeypatch.setenv("STUDYLIB_HOME", str(tmp_path))
         monkeypatch.delenv("STUDYLIB_RUNS", raising=False)
         monkeypatch.delenv("STUDYLIB_REPORTS", raising=False)
