@@ -82,7 +82,9 @@ class Settings:
 
     def to_dict(self, profile: str) -> dict:
         """The settings of one profile as metrics.json keeps them."""
-        return asdict(self.profile(profile)) | {"arms": {n: asdict(self.arms[n]) for n in self.profile(profile).fits}}
+        chosen = asdict(self.profile(profile))
+        del chosen["minutes"]  # an expectation, not a setting
+        return chosen | {"arms": {n: asdict(self.arms[n]) for n in self.profile(profile).fits}}
 
 
 def _near(word: str, known) -> str:
