@@ -48,7 +48,7 @@ lint: .venv/.ready ## ruff on code and notebooks, formatting too
 	ruff format --check .
 
 bench: .venv/.ready ## speed of training and maps as ratios, interleaved in one run
-	python -m pytest -q bench -s
+	python bench/bench_training.py
 
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
 	@python -m studylib data list
