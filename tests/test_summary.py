@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,32 @@ def test_every_statement_is_listed_with_its_rule():
     assert lines[2 * 3 + 1].strip() == "reproduced if `data.images` is exactly 2,065" or "`data.images`" in lines[7]
 
 
-def test_a_report_that_was_never_committed_has_nothing_to_flip(reports, monkeypatch):
-    monkeypatch.setattr("studylib.study.summary.load_settings", lambda *_: type("S", (), {"name": "02_brain_mri_cbam"}))
-    text, flipped = claims_diff("02", "phantom", "quick")
-    assert isinstance(flipped, bool) and ("never committed" in text or ":" in text)
+@pytest.fixture
+def committed(tmp_path, monkeypatch):
+    """A project whose only report, the one in this repository, is committed. -> its folder"""
+    name = "reports/phantom-quick/02_brain_mri_cbam"
+    for file in ("notebooks/02_brain_mri_cbam.toml", "data/claims/02.toml", f"{name}/verdicts.csv"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@x"]
+    for command in (["init", "-q"], ["add", "reports"], ["commit", "-q", "-m", "report"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    monkeypatch.setenv("STUDYLIB_HOME", str(tmp_path))
+    monkeypatch.delenv("STUDYLIB_REPORTS", raising=False)
+    return tmp_path / name
+
+
+def test_a_verdict_that_flips_is_named(committed):
+    assert claims_diff("02", "phantom", "quick") == ("all 75 verdicts as committed", False)
+    path = committed / "verdicts.csv"
+    rows = path.read_text().splitlines(keepends=True)
+    place = next(i for i, row in enumerate(rows) if row.startswith("2.16,"))
+    rows[place] = rows[place].replace(",reproduced,", ",undecided,")
+    path.write_text("".join(rows))
+    assert claims_diff("02", "phantom", "quick") == ("2.16: verdict, reproduced -> undecided", True)
+
+
+def test_a_report_that_was_never_committed_has_nothing_to_flip(committed):
+    shutil.copytree(committed, committed.parents[1] / "real-quick" / committed.name)
+    text, flipped = claims_diff("02", "real", "quick")
+    assert "never committed" in text and not flipped

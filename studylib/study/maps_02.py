@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -205,7 +205,7 @@ def robustness_estimates(workshop: Workshop, fits: Fits, **how) -> dict[str, Est
 
 def completeness(workshop: Workshop, fits: Fits) -> dict[str, Estimate]:
     """Largest error of sum(CAM) + bias against the logit, relative, for every kind of network that was trained."""
-    found: Mapping[str, Estimate] = {}
+    found = {}
     for arm in ("cam", "none", "plain", "pretrained"):
         if fits.has(arm):
             trained = fits.select(arm)[0]

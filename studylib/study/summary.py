@@ -66,16 +66,24 @@ def claims_diff(study: str, data: str, profile: str) -> tuple[str, bool]:
     root = find_root()
     name = load_settings(study, root).name
     folder = reports_folder(root) / f"{data}-{profile}" / name
-    now = {row["claim"]: row["verdict"] for row in verdicts_of(folder)}
+    verdicts_of(folder)  # says where a report is missing
     found = subprocess.run(
         ["git", "show", f"HEAD:reports/{data}-{profile}/{name}/verdicts.csv"], cwd=root, capture_output=True, text=True
     )
     if found.returncode:
         return f"reports/{data}-{profile}/{name}/ was never committed: nothing to compare with", False
-    before = {row["claim"]: row["verdict"] for row in csv.DictReader(found.stdout.splitlines())}
+    import io
+
+    import pandas as pd
+
+    from studylib.study.claims import diff
+
+    before, now = (
+        pd.read_csv(text, dtype=str, keep_default_na=False)
+        for text in (io.StringIO(found.stdout), folder / "verdicts.csv")
+    )
+    changed = diff(before, now)
     lines = [
-        f"{claim}: {before.get(claim, 'absent')} -> {now.get(claim, 'absent')}"
-        for claim in sorted(before.keys() | now.keys())
-        if before.get(claim) != now.get(claim)
+        f"{row.claim}: {row.change}, {row.was or 'absent'} -> {row.now or 'absent'}" for row in changed.itertuples()
     ]
     return "\n".join(lines) or f"all {len(now)} verdicts as committed", bool(lines)
