@@ -112,11 +112,17 @@ class Workshop:
         return Fit(spec, self.folder / spec.study / spec.key)
 
     def train(self, say: Callable[[str], None], worker: int = 0, workers: int = 1) -> None:
-        """Train what is missing, in the order of the settings; each of several workers begins at its own place."""
-        specs = {spec.key: (spec, run) for run in self.runs() for spec in [self.examples(run)[0]]}
+        """Train what is missing, the longest first, so that no worker ends long after the others.
+
+        Of several workers each begins with a network of its own; after that each takes the first that nobody holds.
+        """
+        specs, efforts = {}, {}
+        for run in self.runs():
+            spec, examples = self.examples(run)
+            specs[spec.key], efforts[spec.key] = (spec, run), effort(spec, len(examples.rows("train")))
         todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
-        begin = worker * len(todo) // workers
-        todo = todo[begin:] + todo[:begin]
+        todo.sort(key=efforts.get, reverse=True)
+        todo = todo[worker % workers :] + todo[: worker % workers]
         while todo:
             locks = {key: self.folder / specs[key][0].study / ".locks" / key for key in todo}
             key = next((key for key in todo if is_free(locks[key])), todo[0])
@@ -130,6 +136,11 @@ class Workshop:
             fit(spec, self.examples(run)[1], self.folder)
             done = sum(self._fit_of(other).whole for other, _ in specs.values())
             say(f"[{done}/{len(specs)}] fit {spec.title}  {time.perf_counter() - began:.0f} s")
+
+
+def effort(spec: FitSpec, images: int) -> int:
+    """Pixels that a fit reads: how long it takes, up to a factor that networks of one study share."""
+    return spec.image_size**2 * spec.epochs * images
 
 
 def keep_share(parts: np.ndarray, groups: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
