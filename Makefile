@@ -74,9 +74,9 @@ help: ## this list
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install -q uv
 ifeq ($(TORCH),cpu)
-	@.venv/bin/uv pip install -q --torch-backend cpu -r pyproject.toml --extra test
+	@.venv/bin/uv pip install -q --compile-bytecode --torch-backend cpu -r pyproject.toml --extra test
 else
-	@.venv/bin/uv pip sync -q requirements.lock
+	@.venv/bin/uv pip sync -q --compile-bytecode requirements.lock
 endif
 	@.venv/bin/uv pip install -q --no-deps -e .
 	@touch $@

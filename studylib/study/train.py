@@ -132,8 +132,10 @@ class Workshop:
                 continue
             from studylib.training.fit import fit  # Lightning: ten seconds, only where something is trained
 
-            began = time.perf_counter()
-            fit(spec, self.examples(run)[1], self.folder)
+            began, epochs = time.perf_counter(), []
+            fit(spec, self.examples(run)[1], self.folder, on_epoch=epochs.append)
+            if not epochs:  # another process held it at that very moment, and finished it
+                continue
             done = sum(self._fit_of(other).whole for other, _ in specs.values())
             say(f"[{done}/{len(specs)}] fit {spec.title}  {time.perf_counter() - began:.0f} s")
 
