@@ -1,0 +1,78 @@
+"""The gates: a rule's edge fails, a missing figure says why, and what was called before gives the rows of before."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from studylib.metrics.intervals import Estimate
+from studylib.study import audit
+
+
+def estimate(low, high):
+    return Estimate((low + high) / 2, low, high, 20, 10, "patient", "mean")
+
+
+def outcomes(rows):
+    return [g.outcome for g in rows]
+
+
+CLEAN = pd.DataFrame({"crossing": [0, 0]})
+NAN = estimate(float("nan"), float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"), [(0.4, 0.6, "pass"), (0.5, 0.6, "pass"), (0.51, 0.6, "fail"), (0.3, 0.49, "fail")]
+)
+def test_the_nearest_neighbour_must_hold_chance(low, high, outcome):
+    rows = audit.leak_gate(CLEAN, estimate(0.4, 0.6), neighbour=estimate(low, high))
+    assert outcomes(rows) == ["pass", "pass", outcome]
+    assert "holds 0.333" in audit.leak_gate(CLEAN, None, 3, neighbour=NAN)[2].rule
+    assert outcomes(audit.leak_gate(CLEAN, None, neighbour=NAN)) == ["pass", "not applicable", "fail"]
+
+
+def test_sanity_at_its_edge_and_in_one_order():
+    rows = audit.sanity_gate(
+        estimate(0.0, 0.05),
+        cascading={"top": estimate(0.0, 0.1), "spearman": estimate(-0.1, 0.0999)},
+        independent={"ssim": "maps of 4 pixels"},
+        shuffled={"spearman": estimate(0.2, 0.3)},
+    )
+    assert outcomes(rows) == ["pass", "pass", "fail", "not applicable", "fail"]
+    assert [r.rule.split(":")[1].split()[0] for r in rows[1:]] == ["spearman", "top", "ssim", "spearman"]
+    assert rows[3].figure == "maps of 4 pixels"
+    with pytest.raises(ValueError, match="pearson .known: spearman, ssim, top"):
+        audit.sanity_gate(estimate(0, 0.05), cascading={"pearson": NAN})
+
+
+def test_stability_beside_random_pairs_and_under_small_changes():
+    rows = audit.stability_gate(
+        estimate(0.61, 0.9),
+        repeatability={"spearman": estimate(0.0, 0.4)},
+        reproducibility={"ssim": estimate(0.01, 0.4)},
+        perturbed={"a shift of 2 pixels": estimate(0.6, 0.9), "noise of 0.02": estimate(0.7, 0.9), "blur": "not run"},
+    )
+    assert outcomes(rows) == ["pass", "fail", "pass", "fail", "pass", "not applicable"]
+
+
+def test_planted_truth_of_any_family_names_what_was_not_planted():
+    rows = audit.truth_gate(None, None, planted={"outside": estimate(0.0, 0.2), "true": estimate(0.1, 0.2)})
+    assert outcomes(rows) == ["pass", "not applicable", "not applicable", "fail"]
+    assert rows[1].figure == "not planted in this study"
+    with pytest.raises(ValueError, match="markr"):
+        audit.truth_gate(None, None, planted={"markr": NAN})
+    with pytest.raises(ValueError, match="alone"):
+        audit.truth_gate(NAN, None, planted={})
+
+
+def test_calls_of_before_give_the_rows_of_before():
+    e = estimate(0.65, 0.7)
+    table = audit.gate_table(
+        audit.leak_gate(CLEAN, e), audit.sanity_gate(e), audit.stability_gate(e), audit.truth_gate(None, e)
+    )
+    assert list(table["outcome"]) == ["pass", "fail", "fail", "pass", "pass", "not applicable"]
+    assert list(table["rule"])[2:4] == [
+        "Spearman after randomising all weights, above that of 50 random pairs: below 0.1",
+        "Spearman of maps between networks above 0.6",
+    ]
+    assert table["figure"].iloc[5] == "phantoms only"
