@@ -219,8 +219,13 @@ def of_columns(measure: Callable[..., float], *columns: str, **options) -> Stati
     Example: `statistic_by(table, of_columns(auroc, "label", "probability"))`.
     """
 
+    of, values = None, ()
+
     def statistic(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
-        return measure(*(only(frame, c).to_numpy() for c in columns), weights=weights, **options)
+        nonlocal of, values
+        if frame is not of:  # two thousand draws weight the rows of one table: its columns are read once
+            of, values = frame, tuple(only(frame, c).to_numpy() for c in columns)
+        return measure(*values, weights=weights, **options)
 
     statistic.__name__ = f"{measure.__name__.strip('_').replace('_', ' ')} of {', '.join(columns)}"
     return statistic

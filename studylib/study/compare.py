@@ -98,16 +98,15 @@ def gap_difference(
         for side, part in ((1.0, parts[0]), (-1.0, parts[1])):
             tables.append(fits.predictions(arm, split, part).assign(sign=sign * side, cell=f"{arm} {split} {part}"))
     table = pd.concat(tables, ignore_index=True)
-    signs = table.groupby("cell")["sign"].first()
+    names, table["cell"] = np.unique(table["cell"].to_numpy().astype(str), return_inverse=True)
+    signs = table.groupby("cell")["sign"].first().to_numpy()
 
     def statistic(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
         w = np.ones(len(frame)) if weights is None else weights
-        cells, codes = np.unique(frame["cell"].to_numpy().astype(str), return_inverse=True)
-        top = np.bincount(codes, w * frame["correct"].to_numpy(), len(cells))
-        bottom = np.bincount(codes, w, len(cells))
-        if len(cells) < len(signs) or (bottom == 0).any():
-            return float("nan")
-        return float((top / bottom) @ signs[cells].to_numpy())
+        cells = frame["cell"].to_numpy()
+        top = np.bincount(cells, w * frame["correct"].to_numpy(), len(names))
+        bottom = np.bincount(cells, w, len(names))
+        return float("nan") if (bottom == 0).any() else float((top / bottom) @ signs)
 
     text = f"({parts[0]} - {parts[1]}) of {a[0]} minus that of {b[0]}"
     return statistic_by(table, statistic, unit=unit, how=text, resamples=resamples, seed=seed)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
+from studylib.data.splits import shuffle_labels
 from studylib.metrics.classification import balanced_accuracy
-from studylib.metrics.intervals import Estimate, difference_between, difference_by, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import (
+    Estimate,
+    difference_between,
+    difference_by,
+    mean_by,
+    of_columns,
+    statistic_by,
+    t_interval,
+)
 from studylib.study.compare import paired
-from studylib.study.fits import Fits
+from studylib.study.fits import Fits, Trained
 from studylib.study.train import Workshop
 from studylib.training.pixels import load_pixels
 
@@ -35,6 +46,8 @@ def findings(workshop: Workshop, fits: Fits, neighbour: pd.DataFrame, **how) -> 
         "leak.nearest_neighbour_minus_cnn": neighbour_minus_network(neighbour, fits, "cam", leaky, **how),
         "leak.shuffled_labels.random_images": shuffled_labels(fits, leaky, **how),
         "leak.shuffled_labels.group": shuffled_labels(fits, "group", **how),
+        "leak.neighbour_by_lot.random_images": neighbour_by_lot(workshop, fits, "cam", leaky),
+        "leak.neighbour_by_lot.group": neighbour_by_lot(workshop, fits, "cam", "group"),
     }
 
 
@@ -64,25 +77,52 @@ def relatives(workshop: Workshop, fits: Fits, arm: str, split: str, column: str,
     return mean_by(pd.concat(tables, ignore_index=True), "related", how=f"share with a relative by {column}", **how)
 
 
-def nearest_neighbour(workshop: Workshop, fits: Fits, arm: str, split: str) -> pd.DataFrame:
-    """Each test image gets the label of the most alike training image, by 32 x 32 grey pixels. -> rows like
-    predictions.
+def nearest(
+    workshop: Workshop, fits: Fits, arm: str, split: str
+) -> Iterator[tuple[Trained, np.ndarray, np.ndarray, np.ndarray]]:
+    """For each network's split: the test rows, the training row most alike each by 32 x 32 grey pixels, all training
+    rows.
     """
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neighbors import NearestNeighbors
 
-    dataset = workshop.dataset()
-    pixels, _ = load_pixels(dataset, 32, True, workshop.folder / ".cache")
+    pixels, _ = load_pixels(workshop.dataset(), 32, True, workshop.folder / ".cache")
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
-    labels, _ = workshop.labels(dataset)
-    groups, names = workshop.group_of(dataset), dataset.table["image"].to_numpy().astype(str)
-    tables = []
     for t in fits.select(arm, split):
         part = workshop.split(t.run).part
         train, test = np.flatnonzero(part == "train"), np.flatnonzero(part == "test")
-        found = KNeighborsClassifier(1).fit(flat[train], labels[train]).predict(flat[test])
-        row = {"image": names[test], "group": groups[test], "label": labels[test], "predicted": found}
-        tables.append(pd.DataFrame(row).assign(repeat=t.run.repeat, correct=(found == labels[test]).astype(float)))
+        found = NearestNeighbors(n_neighbors=1).fit(flat[train]).kneighbors(flat[test], return_distance=False)
+        yield t, test, train[found[:, 0]], train
+
+
+def nearest_neighbour(workshop: Workshop, fits: Fits, arm: str, split: str) -> pd.DataFrame:
+    """Each test image gets the label of the most alike training image. -> rows like predictions."""
+    dataset = workshop.dataset()
+    labels, _ = workshop.labels(dataset)
+    groups, names = workshop.group_of(dataset), dataset.table["image"].to_numpy().astype(str)
+    tables = []
+    for t, test, alike, _ in nearest(workshop, fits, arm, split):
+        row = {"image": names[test], "group": groups[test], "label": labels[test], "predicted": labels[alike]}
+        right = (labels[alike] == labels[test]).astype(float)
+        tables.append(pd.DataFrame(row).assign(repeat=t.run.repeat, correct=right))
     return pd.concat(tables, ignore_index=True)
+
+
+def neighbour_by_lot(workshop: Workshop, fits: Fits, arm: str, split: str, draws: int = 200) -> Estimate:
+    """Balanced accuracy of copying the most alike training image minus that of copying any one, labels drawn by lot.
+
+    0 unless test images have relatives in training; no network is trained, so that many draws are cheap. The control
+    is needed because labels permuted over groups differ a little more often between groups than independent ones do.
+    """
+    dataset = workshop.dataset()
+    labels, groups = workshop.labels(dataset)[0], workshop.group_of(dataset)
+    found = list(nearest(workshop, fits, arm, split))
+    test, alike = (np.concatenate([rows[i] for rows in found]) for i in (1, 2))
+    rng, values = np.random.default_rng([workshop.seed, draws]), []
+    for _ in range(draws):
+        lot = shuffle_labels(labels, groups, rng)
+        any_one = np.concatenate([rng.choice(train, len(rows)) for _, rows, _, train in found])
+        values.append(balanced_accuracy(lot[test], lot[alike]) - balanced_accuracy(lot[test], lot[any_one]))
+    return t_interval(values, unit="draw", how="labels by lot: the most alike training image minus any one")
 
 
 def neighbour_minus_network(neighbour: pd.DataFrame, fits: Fits, arm: str, split: str, **how) -> Estimate:

@@ -74,9 +74,12 @@ def pictures_of(workshop: Workshop, dataset: Dataset, rows: np.ndarray, trained:
 
 
 def as_images(pixels: np.ndarray) -> torch.Tensor:
-    """Pixels as a network takes them. uint8 (N, S, S[, 3]) -> float32 (N, 3, S, S) in [0, 1]."""
+    """Pixels as a network takes them. uint8 (N, S, S[, 3]) -> float32 (N, 3, S, S) in [0, 1], channels last: pooling is
+    several times faster so.
+    """
     images = torch.as_tensor(np.ascontiguousarray(pixels)).float().div(255)
-    return images[:, None].expand(-1, 3, -1, -1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    images = images[:, None].expand(-1, 3, -1, -1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None, batch: int = 64):

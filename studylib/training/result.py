@@ -42,7 +42,8 @@ class Fit:
         return json.loads((self.folder / "seconds.json").read_text())
 
     def model(self) -> nn.Module:
-        """The trained network in evaluation mode, float32."""
+        """The trained network in evaluation mode, float32, channels last."""
+        import torch
         from safetensors.torch import load_file
 
         network = build(self.spec.model, **dict(self.spec.options))
@@ -53,7 +54,7 @@ class Fit:
             raise ValueError(
                 f"{self.folder.name}/weights.safetensors does not fit {self.spec.model}: {', '.join(lost[:3])}"
             )
-        return network.eval()
+        return network.eval().to(memory_format=torch.channels_last)
 
     @cached_property
     def _kept(self) -> dict:
