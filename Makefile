@@ -21,7 +21,7 @@ SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-in
 	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: reproduce test lint bench data lab site doctor clean help networks
+.PHONY: reproduce test lint bench data lab site doctor expected clean help networks
 
 # ---- what to do
 reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
@@ -38,7 +38,13 @@ test: .venv/.ready ## every test: values, faults, notebooks (nbval)
 	python -m pytest -q -n $(JOBS) --dist loadscope tests
 	@echo "notebooks: every cell on quick phantoms (networks that are there are not trained again)"
 	@$(MAKE) --no-print-directory networks DATA=phantom PROFILE=quick SEED=0
-	STUDYLIB_REPORTS=$$(mktemp -d) python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+	@export STUDYLIB_REPORTS=$$(mktemp -d); trap 'rm -rf "$$STUDYLIB_REPORTS"' EXIT; \
+		python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks && \
+		python -m studylib expected $(NUMBERS)
+
+expected: .venv/.ready ## measure again what tests/expected/ allows each number: quick phantoms, five seeds (ten minutes)
+	@for seed in 0 1 2 3 4; do $(MAKE) --no-print-directory networks DATA=phantom PROFILE=quick SEED=$$seed || exit 1; done
+	@python -m studylib expected $(NUMBERS) --write
 
 networks: .venv/.ready ## train the networks that a run needs, without its reports
 	@$(SNAKEMAKE) --until fits

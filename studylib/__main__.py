@@ -16,6 +16,7 @@ VERBS = {
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
+    "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
     "data": "list the known data sets, or check a folder in our layout",
     "doctor": "say what is here and what each profile would take",
@@ -38,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
+    made["expected"].add_argument("studies", nargs="+", metavar="STUDY", help="two digits, 02")
+    made["expected"].add_argument("--write", action="store_true", help="measure and write the tolerances")
     made["claims"].add_argument("what", choices=("diff", "list"))
     made["claims"].add_argument("study", metavar="STUDY")
     made["claims"].add_argument("--data", default="phantom")
@@ -135,6 +138,20 @@ def _summary(asked) -> None:
     from studylib.study.summary import summary
 
     print(summary(asked.studies, asked.data, asked.profile))
+
+
+def _expected(asked) -> int:
+    from studylib.study import expected
+
+    outside = 0
+    for study in asked.studies:
+        if asked.write:
+            print(f"wrote tests/expected/{expected.measure(study).name}")
+            continue
+        said = expected.check(study)
+        outside += len(said)
+        print("\n".join([f"study {study}: {len(said)} metrics are not as expected", *said]))
+    return int(outside > 0)
 
 
 def _claims(asked) -> int:

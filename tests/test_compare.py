@@ -1,5 +1,6 @@
 """Arms against each other, on tables whose answers are counted by hand."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -117,3 +118,40 @@ def test_gain_from_more_groups_is_paired():
     rows = {"pretrained": [1, 1, 1, 1], "pretrained_half": [1, 1, 0, 0], "cam": [1, 1, 0, 0], "cam_half": [1, 0, 0, 0]}
     fits = Fits([trained(arm, "group", 0, images(right)) for arm, right in rows.items()])
     assert ablations_02.scaling(fits, **HOW).value == pytest.approx(2 / 4 - 1 / 4)
+
+
+def test_the_step_from_copies_to_originals_by_hand():
+    rows = images([1, 1, 0, 0]) + images([1, 1, 1, 0], "test_copies") + images([1, 1], "train")
+    fits = Fits([trained("cam", "group", 0, rows)])
+    found = records_02.step_to_originals(fits, "cam", **HOW)
+    assert found["accuracy.group.cam.test_copies"].value == 3 / 4
+    assert found["shift.group.cam.copies_minus_originals"].value == pytest.approx(3 / 4 - 2 / 4)
+    metrics = found | {f"{name}.group.cam.test": compare.rate_of(fits, "cam", **HOW) for name in ("accuracy", "auroc")}
+    text = records_02.reach(fits, "cam", metrics, **HOW)
+    assert text.startswith("Accuracy on untouched pictures of unseen groups: 0.5 ") and "calls 0.5 " in text
+
+
+@pytest.mark.parametrize("related", [True, False])
+def test_labels_by_lot_are_recognised_only_where_relatives_stand_in_training(monkeypatch, related):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (60, 32, 32)).astype(np.uint8)  # two of each group; the second is the first again
+    pictures[1::2] = pictures[::2]
+    groups = np.repeat([f"g{i:02}" for i in range(30)], 2)
+    labels = np.repeat(np.arange(30) % 2, 2)
+    part = np.where(np.arange(60) % 2 == 0, "train", "test") if related else np.where(groups < "g20", "train", "test")
+    monkeypatch.setattr(leak, "load_pixels", lambda *_: (pictures, ""))
+    workshop = SimpleNamespace(
+        dataset=lambda: None,
+        labels=lambda _: (labels, ("no", "yes")),
+        group_of=lambda _: groups,
+        split=lambda _: SimpleNamespace(part=part),
+        folder=Path(),
+        seed=0,
+    )
+    fits = Fits([trained("cam", "group", 0, images([1, 0]))])
+    found = leak.neighbour_by_lot(workshop, fits, "cam", "group")
+    assert found.n == 200
+    if related:
+        assert found.low > 0.4  # every label is copied right, against one in two
+    else:
+        assert found.low <= 0 <= found.high and abs(found.value) < 0.03
