@@ -120,7 +120,7 @@ def test_what_is_cleaned():
     }
     first = {**cell, "metadata": {"tags": ["parameters"]}, "source": "seed = 0", "outputs": []}
     found = cleaned({"cells": [first, injected, cell], "metadata": {"papermill": {"output_path": "/x"}}})
-    assert [c["source"] for c in found["cells"]] == ["seed = 4\n", "f"]
+    assert [c["source"] for c in found["cells"]] == ["seed = 4", "f"]
     assert found["cells"][1]["execution_count"] == 2 and found["cells"][1]["metadata"] == {}
     (output,) = found["cells"][1]["outputs"]
     assert output["data"]["text/plain"] == ["<f>"] and output["metadata"] == {}

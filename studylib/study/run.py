@@ -155,7 +155,7 @@ def cleaned(notebook: dict) -> dict:
             continue
         cell = {**cell, "id": f"cell-{len(cells):03d}", "metadata": {"tags": tags} if tags else {}}
         if "parameters" in tags and injected:
-            cell["source"] = "".join(injected[0]).replace("# Parameters\n", "")
+            cell["source"] = "".join(injected[0]).replace("# Parameters\n", "").rstrip("\n")
         if cell["cell_type"] == "code":
             cell["outputs"] = [_cleaned_output(o) for o in cell["outputs"] if o.get("name") != "stderr"]
         cells.append(cell)
