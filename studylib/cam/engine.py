@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from studylib.cam.capture import Run, run, undisturbed
 from studylib.cam.explanation import Explanation
-from studylib.cam.formulas import METHODS, Method, find_methods
+from studylib.cam.formulas import METHODS, Method, find_methods, signed
 from studylib.cam.heads import Head, HeadError, find_head, wide
 from studylib.cam.layers import find_layers
 
@@ -54,6 +54,7 @@ def explain(
         methods=tuple(m.name for m in asked),
         size=tuple(images.shape[2:]),
         refused={(m.name, x): str(heads[x]) for m in asked for x in heads if (m.name, x) not in maps},
+        signed={layer: signed(kept.detach()).tolist() for layer, kept in seen.activations.items()},
     )
 
 
@@ -80,11 +81,21 @@ def _maps(asked: list[Method], seen: Run, logits: Tensor, target: Tensor, heads:
             if isinstance(head, Head):
                 quantities["features"] = head.features(a)
                 quantities["weights"] = head.weights[column] * sign.to(a.dtype)[:, None, None, None]
+                quantities |= _of_all_classes(head, wide(logits.detach()), side)
             for method in asked:
                 if not method.needs_head or isinstance(head, Head):
                     made = method.formula(**{name: quantities[name] for name in method.needs})
                     parts.setdefault((method.name, layer), []).append(made)
     return {key: made[0] if target.ndim == 1 else torch.stack(made, 1) for key, made in parts.items()}
+
+
+def _of_all_classes(head: Head, logits: Tensor, side: Tensor) -> dict[str, Tensor]:
+    """What CRM needs of all classes; a head of one logit z counts as the classes (0, z)."""
+    weights = head.weights
+    if logits.shape[1] == 1:
+        weights, logits = torch.cat([torch.zeros_like(weights), weights]), torch.cat([0 * logits, logits], 1)
+    wanted = torch.nn.functional.one_hot(side, logits.shape[1]).to(weights.dtype)
+    return {"class_weights": weights, "logits": logits.to(weights.dtype), "wanted": wanted}
 
 
 def _gradients(seen: Run, score: Tensor, again: bool) -> dict[str, Tensor]:

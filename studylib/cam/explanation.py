@@ -19,8 +19,9 @@ class Explanation:
 
     e[method] is the map at the last layer that ran, e[method, layer] at any. logits: (N, classes); target: (N,), or
     (N, classes) for "all"; layers: in the order in which they ran; size: (H, W) of the images; undefined: (method,
-    layer) -> for each image why its map has no meaning ("NaN", "infinite", "flat", "all-negative") or None;
-    refused: (method, layer) -> why there is no map there; said: what `upsampled` did last.
+    layer) -> for each image why its map has no meaning ("NaN", "infinite", "flat", "all-negative", for Grad-CAM++ also
+    "signed activations") or None; refused: (method, layer) -> why there is no map there; said: what `upsampled` did
+    last.
     """
 
     maps: dict[tuple[str, str], Tensor]
@@ -30,11 +31,18 @@ class Explanation:
     methods: tuple[str, ...]
     size: tuple[int, int]
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    signed: dict[str, list[bool]] = field(default_factory=dict)  # layer -> whether an image's activations are
     undefined: dict[tuple[str, str], list] = field(init=False)
     said: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.undefined = {key: why_undefined(m) for key, m in self.maps.items()}
+        for (method, layer), reasons in self.undefined.items():
+            if method == "gradcam++":
+                found = zip(reasons, self.signed.get(layer, [False] * len(reasons)), strict=True)
+                self.undefined[method, layer] = [
+                    _why_signed(reason) if is_signed else reason for reason, is_signed in found
+                ]
 
     def __getitem__(self, key: str | tuple[str, str]) -> Tensor:
         return self.maps[self._key(*([key] if isinstance(key, str) else key))]
@@ -130,6 +138,11 @@ def why_undefined(maps: Tensor) -> list:
     checks = {"NaN": flat.isnan().any(1), "infinite": flat.isinf().any(1), "flat": level, "all-negative": high <= 0}
     hits = torch.stack(list(checks.values()), 1).tolist()
     return [next((reason for reason, hit in zip(checks, row, strict=True) if hit), None) for row in hits]
+
+
+def _why_signed(reason):
+    """Grad-CAM++ divides by what may vanish where activations are signed; one reason, or one for each class."""
+    return [_why_signed(r) for r in reason] if isinstance(reason, list) else "signed activations"
 
 
 def _each(reasons: list) -> list:

@@ -6,6 +6,7 @@ A formula names what it needs by its parameters, and `explain` hands it those qu
     gradients    g    (N, K, h, w), dS/dA of the explained score S (a logit; minus it for side 0 of one-logit heads)
     features     f    (N, K, h, w), what the head sees: A, or relu(A) where the model has a ReLU without a module
     weights      w    (N, K, 1, 1), or (N, K, h, w) for flatten heads, the head's weights for the target
+    class_weights, logits, wanted    what CRM needs of all classes (see `crm`)
 
 and it returns (N, h, w), signed, before ReLU and scaling. A new map is one function here and one line in METHODS.
 """
@@ -17,9 +18,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-QUANTITIES = frozenset({"activations", "gradients", "features", "weights"})
+from studylib.cam.crm import crm, crm_mse, crm_mse_softmax, crm_softmax
+
+QUANTITIES = frozenset({"activations", "gradients", "features", "weights", "class_weights", "logits", "wanted"})
+SIGNED = -1e-6  # of the largest |A|: what lies below is no rounding error
 
 
 def cam(features: Tensor, weights: Tensor) -> Tensor:
@@ -35,6 +40,41 @@ def gradcam(activations: Tensor, gradients: Tensor) -> Tensor:
 def hirescam(activations: Tensor, gradients: Tensor) -> Tensor:
     """HiResCAM, `sum_k g_k(x, y) A_k(x, y)` (Draelos and Carin 2020, eq. 4). -> (N, h, w)."""
     return (gradients * activations).sum(1)
+
+
+def gradcampp(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Grad-CAM++ before its ReLU, `sum_k w_k A_k` with `w_k = sum_xy alpha relu(g)` and, for the score exp(S),
+    `alpha = g^2 / (2 g^2 + g^3 sum_ab A_k) = 1 / (2 + g sum_ab A_k)` (Chattopadhay 2018, eq. 19). -> (N, h, w).
+
+    The higher derivatives are powers of g only where S is linear above the layer. Without an epsilon: where g > 0 the
+    denominator is at least 2. For signed activations it may vanish, so such an image has NaN.
+    """
+    rising = gradients.clamp_min(0)
+    mass = activations.sum((2, 3), keepdim=True)
+    weights = (rising / (2 + rising * mass)).sum((2, 3), keepdim=True)
+    made = (weights * activations).sum(1)
+    return made.masked_fill(signed(activations)[:, None, None], torch.nan)
+
+
+def layercam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """LayerCAM before its ReLU, `sum_k relu(g_k(x, y)) A_k(x, y)` (Jiang 2021, eq. 5 and 6). -> (N, h, w)."""
+    return (gradients.clamp_min(0) * activations).sum(1)
+
+
+def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """XGrad-CAM before its ReLU, `sum_k a_k A_k`, `a_k = sum_xy g_k A_k / sum_xy A_k` (Fu 2020, eq. 8). -> (N, h, w).
+
+    A channel that sums to 0 has no such average and gets the weight 0: a dead channel adds nothing anyway.
+    """
+    mass = activations.sum((2, 3), keepdim=True)
+    weights = (gradients * activations).sum((2, 3), keepdim=True) / torch.where(mass == 0, 1, mass)
+    return (torch.where(mass == 0, 0, weights) * activations).sum(1)
+
+
+def signed(activations: Tensor) -> Tensor:
+    """Whether an image's activations go below zero by more than rounding, (N,) bool."""
+    flat = activations.flatten(1)
+    return flat.amin(1) < SIGNED * flat.abs().amax(1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +93,7 @@ class Method:
     @property
     def needs_head(self) -> bool:
         """True where the map exists only for heads that are linear in the layer (see `heads`)."""
-        return not {"features", "weights"}.isdisjoint(self.needs)
+        return not {"features", "weights", "class_weights"}.isdisjoint(self.needs)
 
     @property
     def needs_gradients(self) -> bool:
@@ -66,7 +106,14 @@ METHODS: dict[str, Method] = {
     for m in (
         Method("cam", cam, "CAM"),
         Method("gradcam", gradcam, "Grad-CAM"),
+        Method("gradcam++", gradcampp, "Grad-CAM++"),
         Method("hirescam", hirescam, "HiResCAM"),
+        Method("layercam", layercam, "LayerCAM"),
+        Method("xgradcam", xgradcam, "XGrad-CAM"),
+        Method("crm", crm, "CRM"),
+        Method("crm_mse", crm_mse, "CRM, squared error"),
+        Method("crm_softmax", crm_softmax, "CRM of softmax"),
+        Method("crm_mse_softmax", crm_mse_softmax, "CRM of softmax, squared error"),
     )
 }
 
