@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -78,3 +81,14 @@ def test_a_scaled_head_scales_gradcampp_as_eq_19_says_not_as_an_epsilon_would():
         model.classifier[-1].bias.mul_(1e-9)
     e = explain(model, x, ("gradcam++", "layercam"), target=0, layers="features.19")
     assert e["gradcam++"].abs().max() > 0 and e.undefined["gradcam++", "features.19"] == [None]
+
+
+def test_the_example_of_the_readme_runs_as_pasted(capsys):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    names: dict = {}
+    exec(example, names)
+    assert names["maps"].shape == (4, 224, 224) and names["e"]["crm"].shape == (4, 7, 7)
+    assert "Grad-CAM++ at layer4: ReLU, then bilinear upsampling" in capsys.readouterr().out
+    with pytest.raises(KeyError, match="at 'layer3'"):  # no linear head stands above it
+        names["e"]["cam", "layer3"]
