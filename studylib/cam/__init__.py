@@ -2,5 +2,6 @@
 
 from studylib.cam.engine import Explanation, explain
 from studylib.cam.formulas import METHODS
+from studylib.cam.prepare import prepare
 
-__all__ = ["METHODS", "Explanation", "explain"]
+__all__ = ["METHODS", "Explanation", "explain", "prepare"]
