@@ -39,7 +39,7 @@ def test_every_profile_of_every_study_reads():
     [
         ("warmup = 2 ", "warmpu = 2 ", "unknown setting 'warmpu'; did you mean 'warmup'"),
         ("[quick.fits]\nnone", "[quick.fits]\nnoen", "no arm is called 'noen'; did you mean 'none'"),
-        ("image_size = 96 ", 'image_size = "96" ', "'image_size' is '96', expected int"),
+        ("image_size = 80 ", 'image_size = "80" ', "'image_size' is '80', expected int"),
         ("[arms.channel]", "[arm.channel]", "unknown table [arm]; did you mean 'arms'"),
         ("folds = 7 ", "#", "missing 1 required positional argument: 'folds'"),
         ('primary = "', 'primary = ', "02_brain_mri_cbam.toml"),
