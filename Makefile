@@ -55,6 +55,7 @@ lint: .venv/.ready ## ruff on code and notebooks, formatting too
 
 bench: .venv/.ready ## speed of training and maps as ratios, interleaved in one run
 	python bench/bench_training.py
+	python bench/bench_maps.py
 
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
 	@python -m studylib data list

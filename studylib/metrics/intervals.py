@@ -52,7 +52,7 @@ class Estimate:
             text += " [no interval]"
         elif not is_exact:
             text += f" [{_digits(self.low)}, {_digits(self.high)}]"
-        if self.unit in ("image", "seed", "draw") or is_exact:
+        if self.unit in ("image", "seed", "draw", "repeat") or is_exact:
             text += f", n = {_count(self.n, self.unit)}" if self.unit and (self.n > 1 or not is_exact) else ""
         else:
             text += f", n = {_count(self.n, 'image')}, {_count(self.groups, self.unit)}"
