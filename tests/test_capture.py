@@ -108,7 +108,7 @@ def test_a_container_and_its_last_module_share_what_was_kept():
         seen = run(net.double(), X, find_layers(net, ["0", "0.1", "0.0"]), graph=True)
         gradients = seen.gradients(seen.output[:, 0].sum())
     assert list(seen.activations) == ["0.0", "0.1", "0"]
-    assert seen.activations["0"] is seen.activations["0.1"] and (seen.activations["0"] >= 0).all()
+    assert seen.kept["0"] is seen.kept["0.1"] and (seen.activations["0"] >= 0).all()
     assert (seen.activations["0.0"] < 0).any()  # kept from before the in-place ReLU
     assert torch.equal(gradients["0"], gradients["0.1"])
 

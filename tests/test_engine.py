@@ -500,3 +500,30 @@ def test_the_network_of_study_2(gate):
     handle.remove()
     g = torch.autograd.grad(logits.sum(), kept["a"])[0]
     close(both["gradcam", early], (kept["a"] * g.mean((2, 3), keepdim=True)).sum(1).detach())
+
+
+@pytest.mark.parametrize("target", [None, 2, [0, 3, 1, 2, 0], torch.tensor([1, 1, 0, 3, 2]), "all"])
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 9])
+def test_chunks_equal_the_whole_batch_and_never_run_more_images(target, batch_size):
+    model, x, sizes = gap(), images(5), []
+    methods = (*ALL, "layercam", "crm", "scorecam")
+    whole = explain(model, x, methods, target)
+    model[0].register_forward_hook(lambda _m, inputs, _o: sizes.append(len(inputs[0])))
+    e = explain(model, x, methods, target, batch_size=batch_size)
+    assert max(sizes) <= batch_size
+    assert e.layers == whole.layers and e.undefined == whole.undefined and e.signed == whole.signed
+    assert torch.equal(e.target, whole.target)
+    close(e.logits, whole.logits)
+    for key, m in whole.maps.items():
+        close(e.maps[key], m, 1e-10)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "4"])
+def test_a_wrong_batch_size_says_what_it_may_be(batch_size):
+    with pytest.raises(ValueError, match="it must be a whole number of images, 1 or more, or None"):
+        explain(gap(), images(), batch_size=batch_size)
+
+
+def test_too_few_targets_for_chunks_say_both_numbers():
+    with pytest.raises(ValueError, match="target has 2 classes for 3 images"):
+        explain(gap(), images(), target=[0, 1], batch_size=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from studylib.cam.explanation import Explanation, resize, why_undefined
+from studylib.cam.explanation import Explanation, joined, resize, why_undefined
 
 
 def explanation(maps: torch.Tensor, **more) -> Explanation:
@@ -142,3 +142,23 @@ def test_maps_are_not_changed():
     e = explanation(maps)
     e.upsampled("gradcam")
     assert torch.equal(e["gradcam"], torch.cat([SIGNED, -SIGNED.abs()]))
+
+
+def test_parts_join_in_order_and_a_map_that_one_part_lacks_is_refused_for_all():
+    flat = torch.ones(1, 2, 2)
+    first = explanation(SIGNED, layers=("a", "b"), methods=("gradcam", "cam"), signed={"a": [True], "b": [False]})
+    first.maps["cam", "b"] = SIGNED
+    second = explanation(
+        flat,
+        layers=("a", "b"),
+        methods=("gradcam", "cam"),
+        signed={"a": [False], "b": [True]},
+        refused={("cam", "b"): "no such head"},
+        target=torch.ones(1),
+    )
+    whole = joined([first, second])
+    assert torch.equal(whole["gradcam", "a"], torch.cat([SIGNED, flat])) and whole.target.tolist() == [0, 1]
+    assert whole.undefined == {("gradcam", "a"): [None, "flat"]}
+    assert whole.signed == {"a": [True, False], "b": [False, True]}
+    with pytest.raises(KeyError, match="no such head"):
+        whole["cam", "b"]

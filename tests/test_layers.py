@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from studylib.cam.layers import LayerError, Ran, check_output, find_layers, last_spatial, likely_last
+from studylib.cam.grid import Grid
+from studylib.cam.layers import LayerError, Ran, find_layers, grid_of, last_spatial, likely_last
+
+IMAGES = torch.zeros(2, 3, 16, 16)
 
 
 def order(model: nn.Module, images: torch.Tensor) -> tuple[list[Ran], Counter]:
@@ -29,7 +32,8 @@ def order(model: nn.Module, images: torch.Tensor) -> tuple[list[Ran], Counter]:
 
 
 def search(model: nn.Module, outputs: int, size: int = 16) -> str:
-    return last_spatial(*order(model, torch.randn(2, 3, size, size)), outputs)
+    (name,) = last_spatial(*order(model, torch.randn(2, 3, size, size)), outputs)
+    return name
 
 
 def test_layers_are_found_by_name_and_by_module():
@@ -59,21 +63,29 @@ def test_unknown_layers_name_the_nearest():
     ("module", "output", "message"),
     [
         (nn.LSTM(1, 1), (torch.zeros(1), None), r"'x' \(LSTM\) returns a tuple; name one that returns one tensor"),
-        (nn.LayerNorm(8), torch.zeros(2, 5, 8), r"returns tokens \(2, 5, 8\), not \(N, K, h, w\).*fold them back"),
+        (nn.LayerNorm(8), torch.zeros(2, 120, 8), r"\(2, 120, 8\); as tokens .* 2 images of 16 x 16 they form no grid"),
+        (nn.LayerNorm(8), torch.zeros(9, 2, 8), r"\(9, 2, 8\); as tokens .* 2 images of 16 x 16 they form no grid"),
         (nn.Linear(8, 3), torch.zeros(2, 3), r"returns \(2, 3\), not \(N, K, h, w\); name a layer before"),
         (nn.ReLU(), torch.zeros(2, 3, 4, 4, dtype=torch.long), "returns torch.int64"),
-        (nn.Linear(8, 6), torch.zeros(2, 4, 4, 6), "with channels last"),
-        (nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 6)), torch.zeros(2, 4, 4, 6), "with channels last"),
     ],
 )
 def test_outputs_without_a_grid_of_places_are_refused(module, output, message):
     with pytest.raises(LayerError, match=message):
-        check_output("x", module, output)
+        grid_of("x", module, output, IMAGES)
 
 
-def test_norms_inside_that_do_not_make_channels_last_are_accepted():
-    check_output("x", nn.Sequential(nn.LayerNorm(6)), torch.zeros(2, 6, 4, 4))
-    check_output("x", nn.Conv2d(3, 4, 1), torch.zeros(2, 4, 1, 1))
+@pytest.mark.parametrize(
+    ("module", "output", "grid"),
+    [
+        (nn.Conv2d(3, 4, 1), torch.zeros(2, 4, 1, 2), Grid("channels first", 1, 2)),
+        (nn.Sequential(nn.LayerNorm(6)), torch.zeros(2, 6, 4, 5), Grid("channels first", 4, 5)),  # a norm inside
+        (nn.Linear(8, 6), torch.zeros(2, 4, 5, 6), Grid("channels last", 4, 5)),
+        (nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 6)), torch.zeros(2, 4, 4, 6), Grid("channels last", 4, 4)),
+        (nn.LayerNorm(8), torch.zeros(2, 17, 8), Grid("tokens", 4, 4, 1)),
+    ],
+)
+def test_how_an_output_lies_on_the_image(module, output, grid):
+    assert grid_of("x", module, output, IMAGES) == grid
 
 
 def test_the_last_spatial_layer_is_the_outermost_that_ends_last():
@@ -114,17 +126,23 @@ def test_a_module_that_runs_twice_is_passed_over():
     assert search(Twice(), 2) == "two"
 
 
-def test_token_models_are_refused_by_the_layer_that_makes_tokens():
+def tokens_of(norm: nn.Module) -> nn.Module:
     class Tokens(nn.Module):
         def __init__(self):
             super().__init__()
-            self.patches, self.norm, self.fc = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8), nn.Linear(8, 2)
+            self.patches, self.first, self.norm, self.fc = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8), norm, nn.Linear(8, 2)
 
         def forward(self, x):
-            return self.fc(self.norm(self.patches(x).flatten(2).transpose(1, 2)).mean(1))
+            return self.fc(self.norm(self.first(self.patches(x).flatten(2).transpose(1, 2))).mean(1))
 
-    with pytest.raises(LayerError, match="works on tokens .* up to 'norm'; to explain it, fold them back"):
-        search(Tokens(), 2)
+    return Tokens()
+
+
+def test_models_on_tokens_offer_their_norms_the_last_first():
+    assert last_spatial(*order(tokens_of(nn.LayerNorm(8)), IMAGES), 2) == ["norm", "first"]
+    model = tokens_of(nn.Linear(8, 8))
+    model.first = nn.Linear(8, 8)
+    assert last_spatial(*order(model, IMAGES), 2) == ["norm", "first"]
 
 
 def test_no_spatial_layer_is_an_error():

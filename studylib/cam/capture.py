@@ -16,7 +16,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from studylib.cam.layers import LayerError, Ran, check_output, is_spatial, last_spatial, likely_last
+from studylib.cam.grid import Grid
+from studylib.cam.layers import LayerError, Ran, grid_of, is_spatial, last_spatial, likely_last
+
+TOKEN_LAYERS = 4  # norms of a transformer, from the last down, that are tried for the last one that the logits read
 
 
 @contextmanager
@@ -48,25 +51,32 @@ def _eager(model: nn.Module) -> AbstractContextManager:
 
 @dataclass
 class Run:
-    """What one forward pass gave: the model's `output`, and `activations` by layer in the order in which they ran."""
+    """What one forward pass gave: the model's `output`, and the layers' outputs `kept` as they came, in the order in
+    which they ran, each with its `grids`.
+    """
 
     output: object
-    activations: dict[str, Tensor]
+    kept: dict[str, Tensor]
+    grids: dict[str, Grid]
+
+    @property
+    def activations(self) -> dict[str, Tensor]:
+        """(N, K, h, w) by layer, without a graph."""
+        return {name: self.grids[name].fold(kept.detach()) for name, kept in self.kept.items()}
 
     def gradients(self, score: Tensor, again: bool = False) -> dict[str, Tensor]:
         """Gradient of the scalar `score` with respect to each layer; `again` keeps the graph for another score."""
-        names = ", ".join(map(repr, self.activations))
+        names = ", ".join(map(repr, self.kept))
         if not score.requires_grad:
             raise LayerError(
                 f"the logits have no gradient with respect to {names}: the model's forward turns gradients off above "
                 "the layer (no_grad, detach) or does not use it; name another layer"
             )
-        kept = list(self.activations.values())
-        found = torch.autograd.grad(score, kept, retain_graph=again, allow_unused=True)
-        for name, gradient in zip(self.activations, found, strict=True):
+        found = torch.autograd.grad(score, list(self.kept.values()), retain_graph=again, allow_unused=True)
+        for name, gradient in zip(self.kept, found, strict=True):
             if gradient is None:
                 raise LayerError(f"the logits do not depend on the layer {name!r} by a gradient; name another layer")
-        return dict(zip(self.activations, found, strict=True))
+        return {name: self.grids[name].fold(g) for name, g in zip(self.kept, found, strict=True)}
 
 
 class Handed(NamedTuple):
@@ -82,12 +92,15 @@ class Cut:
     """Hooks that keep outputs: of the `named` layers or, where None, of all spatial ones from the likely last on."""
 
     model: nn.Module
+    images: Tensor
     named: dict[str, nn.Module] | None
     graph: bool
     kept: dict[str, Tensor] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     runs: Counter = field(default_factory=Counter)
     order: list[Ran] = field(default_factory=list)
+    grids: dict[str, Grid] = field(default_factory=dict)
+    near: bool = False  # a likely last layer has run
     begun: bool = False
     handed: Handed | None = None
 
@@ -117,7 +130,7 @@ class Cut:
                     f"the layer {name!r} ({type(module).__name__}) runs more than once in a forward pass, so its map "
                     "would have no one meaning; name the module around it, or give each use a module of its own"
                 )
-            check_output(name, module, output)
+            self.grids[name] = grid_of(name, module, output, self.images)
             return self._keep(name, output)
 
         return hook
@@ -128,7 +141,9 @@ class Cut:
             if not isinstance(output, Tensor):
                 return None
             self.order.append(Ran(name, module, tuple(output.shape), output.is_floating_point()))
-            if (likely or self.begun) and is_spatial(*self.order[-1][1:]):
+            self.near |= likely
+            if self.near and is_spatial(*self.order[-1][1:]):
+                self.grids[name] = grid_of(name, module, output, self.images)
                 return self._keep(name, output)
             return None
 
@@ -178,19 +193,21 @@ def run(model: nn.Module, images: Tensor, layers: dict[str, nn.Module] | None, g
     """Run the model once, inside `undisturbed`, and keep the layers' outputs, with a graph above them if `graph`.
 
     layers None: the last spatial one before the head. Which one that is is known only afterwards, so the graph begins
-    at a likely place; where the layer lay before it, the forward pass is run a second time. So it is where the model
-    itself turns gradients off around the layer and on above it: then the whole pass runs with gradients on.
+    at a likely place; where the layer lay before it, or the model works on tokens, the forward pass is run again. So it
+    is where the model itself turns gradients off around the layer and on above it: then the whole pass runs with
+    gradients on.
     """
-    cut = Cut(model, layers, graph)
+    cut = Cut(model, images, layers, graph)
     with cut.hooks():
-        output = _forward(model, images)
+        output = passed(model, images)
     if layers is None:
         logits = isinstance(output, Tensor) and output.ndim == 2
-        name = last_spatial(cut.order, cut.runs, output.shape[1] if logits else 1)
-        if name not in cut.kept:
+        names = last_spatial(cut.order, cut.runs, output.shape[1] if logits else 1)
+        if names[0] not in cut.kept:
             torch.set_grad_enabled(False)
-            return run(model, images, {name: dict(model.named_modules())[name]}, graph)
-        cut.kept = {name: cut.kept[name]}
+            found = {name: dict(model.named_modules())[name] for name in reversed(names[:TOKEN_LAYERS])}
+            return _the_last_that_is_read(run(model, images, found, graph or len(found) > 1))
+        cut.kept = {names[0]: cut.kept[names[0]]}
     for name in layers or ():
         if name not in cut.kept:
             raise LayerError(f"the layer {name!r} does not run in eval mode; name one that does")
@@ -199,10 +216,20 @@ def run(model: nn.Module, images: Tensor, layers: dict[str, nn.Module] | None, g
         torch.set_grad_enabled(True)  # what the model's own no_grad puts back on leaving
         return run(model, images, layers or {name: dict(model.named_modules())[name] for name in cut.kept}, graph)
     torch.set_grad_enabled(graph)  # for the score
-    return Run(output, cut.kept)
+    return Run(output, cut.kept, cut.grids)
 
 
-def _forward(model: nn.Module, images: Tensor) -> object:
+def _the_last_that_is_read(seen: Run) -> Run:
+    """Keep the last layer whose places the logits depend on: above the last attention only the class token counts."""
+    if len(seen.kept) > 1:
+        gradients = seen.gradients(seen.output.float().sum(), again=True)
+        name = next((name for name in reversed(list(seen.kept)) if gradients[name].any()), list(seen.kept)[-1])
+        seen.kept = {name: seen.kept[name]}
+    return seen
+
+
+def passed(model: nn.Module, images: Tensor) -> object:
+    """What the model returns for images, weights made in inference mode or not."""
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     if any(
         t.is_inference() for t in tensors.values()

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from studylib.cam.capture import Run, run, undisturbed
-from studylib.cam.explanation import Explanation
-from studylib.cam.formulas import METHODS, Method, find_methods, signed
+from studylib.cam.capture import Run, passed, run, undisturbed
+from studylib.cam.explanation import Explanation, joined
+from studylib.cam.formulas import MASKED, METHODS, Method, find_methods, signed
 from studylib.cam.heads import Head, HeadError, find_head, wide
 from studylib.cam.layers import find_layers
+from studylib.cam.scorecam import masked_logits
 
 Heads = dict[str, Head | HeadError]
 Maps = dict[tuple[str, str], Tensor]
@@ -23,20 +24,39 @@ def explain(
     methods: str | Sequence[str] = ("gradcam",),
     target: int | str | Sequence[int] | Tensor | None = None,
     layers: str | nn.Module | Sequence[str | nn.Module] | None = None,
+    *,
+    batch_size: int | None = None,
 ) -> Explanation:
-    """Maps of a classifier for a batch of images: one forward pass and, unless only `cam` is asked for, one backward.
+    """Maps of a classifier for a batch of images: one forward pass and, for maps of gradients, one backward.
 
     model: images (N, C, H, W) -> logits (N, classes), or (N, 1) or (N,) for one logit; it runs in eval mode, and
     nothing of it is changed. methods: names in METHODS. layers: names or modules; None finds the last spatial one.
     target: None (the predicted class), a class, one for each image, or "all" (maps get a class axis; a backward pass
     for each class). One logit has two sides: 1 explains the logit, 0 minus the logit; predicted is 1 where it is above
-    0. Maps have the layer's own size, float32 (float64 where the layer has it). Raises ValueError for what has no
+    0. batch_size: images in one pass, so that memory does not grow with N (None: all at once; Score-CAM, which makes a
+    forward pass for each channel, then takes 32 masked images at a time). Maps have the layer's own size, tokens of
+    transformers folded back to their grid, float32 (float64 where the layer has it). Raises ValueError for what has no
     answer: an unknown method, layer or class, a layer that runs twice, `cam` where no layer's head is linear in it.
     """
     asked = find_methods(methods)
     model = _plain_model(model)
     images = _plain_images(images)
     named = None if layers is None else find_layers(model, layers)
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number of images, 1 or more, or None")
+    if batch_size is None or batch_size >= len(images):
+        return _explain(model, images, asked, target, named, batch_size)
+    targets = _targets_in_parts(target, len(images), batch_size)
+    parts = []
+    for part, wanted in zip(images.split(batch_size), targets, strict=True):
+        parts.append(_explain(model, part, asked, wanted, named, batch_size))
+        named = named or find_layers(model, parts[0].layers)
+    return joined(parts)
+
+
+def _explain(
+    model: nn.Module, images: Tensor, asked: list[Method], target, named: dict | None, at_once: int | None
+) -> Explanation:
     with undisturbed(model):
         images = images.clone() if images.is_inference() else images.detach()
         seen = run(model, images, named, graph=any(m.needs_gradients for m in asked))
@@ -45,20 +65,52 @@ def explain(
             logits = _logits(seen.output, len(images))
             chosen = _targets(target, logits.detach())
             heads = _heads(model, seen, logits.detach(), asked)
-            maps = _maps(asked, seen, logits, chosen, heads)
+        masked = _masked(model, images, seen, asked, chosen, logits.shape[1], at_once)
+        with torch.autocast(images.device.type, enabled=False):
+            maps = _maps(asked, seen, logits, chosen, heads, masked)
     return Explanation(
         maps=maps,
         logits=logits.detach(),
         target=chosen,
-        layers=tuple(seen.activations),
+        layers=tuple(seen.kept),
         methods=tuple(m.name for m in asked),
         size=tuple(images.shape[2:]),
         refused={(m.name, x): str(heads[x]) for m in asked for x in heads if (m.name, x) not in maps},
-        signed={layer: signed(kept.detach()).tolist() for layer, kept in seen.activations.items()},
+        signed={layer: signed(a).tolist() for layer, a in seen.activations.items()},
     )
 
 
-def _maps(asked: list[Method], seen: Run, logits: Tensor, target: Tensor, heads: Heads) -> Maps:
+def _targets_in_parts(target, n: int, batch_size: int) -> list:
+    """The target of each part: what was given, or its share of one for each image."""
+    starts = range(0, n, batch_size)
+    if target is None or isinstance(target, str) or torch.as_tensor(target).ndim == 0:
+        return [target for _ in starts]
+    if len(target) != n:
+        raise ValueError(f"target has {len(target)} classes for {n} images: give one class, or one for each image")
+    return [target[i : i + batch_size] for i in starts]
+
+
+@torch.no_grad()
+def _masked(
+    model: nn.Module, images: Tensor, seen: Run, asked: list[Method], target: Tensor, outputs: int, at_once: int | None
+) -> dict[tuple[str, str], Tensor]:
+    """Scores under the masks that the methods ask for, (quantity, layer) -> (N, K, c), c of them explained."""
+    classes = target[:, None] if target.ndim == 1 else target
+    sign = 2 * classes[:, None] - 1 if outputs == 1 else 1
+    classes = torch.zeros_like(classes) if outputs == 1 else classes
+
+    def forward(part: Tensor) -> Tensor:
+        return _logits(passed(model, part), len(part))
+
+    scores = {}
+    for layer, a in seen.activations.items():
+        for quantity in dict.fromkeys(q for m in asked for q in m.needs_masked):
+            made = masked_logits(forward, images, wide(a), classes, MASKED[quantity], at_once)
+            scores[quantity, layer] = torch.where(made.isneginf(), made, sign * made)
+    return scores
+
+
+def _maps(asked: list[Method], seen: Run, logits: Tensor, target: Tensor, heads: Heads, masked: Maps) -> Maps:
     """Every map that exists: (N, h, w), or (N, classes, h, w) for a target of (N, classes)."""
     sides = [target] if target.ndim == 1 else list(target.unbind(1))
     parts: dict[tuple[str, str], list[Tensor]] = {}
@@ -75,8 +127,9 @@ def _maps(asked: list[Method], seen: Run, logits: Tensor, target: Tensor, heads:
                 score = sign * logits.gather(1, column[:, None])[:, 0]
                 gradients = _gradients(seen, score, again=i + 1 < len(sides) and logits.shape[1] > 1)
         for layer, kept in seen.activations.items():
-            a = wide(kept.detach())
+            a = wide(kept)
             quantities = {"activations": a, "gradients": gradients.get(layer)}
+            quantities |= {quantity: scores[:, :, i] for (quantity, x), scores in masked.items() if x == layer}
             head = heads.get(layer)
             if isinstance(head, Head):
                 quantities["features"] = head.features(a)
@@ -113,7 +166,7 @@ def _heads(model: nn.Module, seen: Run, logits: Tensor, asked: list[Method]) -> 
     heads: Heads = {}
     for layer, kept in seen.activations.items():
         try:
-            heads[layer] = find_head(model, layer, kept.detach(), logits, others)
+            heads[layer] = find_head(model, layer, kept, logits, others)
         except HeadError as error:
             heads[layer] = error
     if not any(isinstance(h, Head) for h in heads.values()):

@@ -119,6 +119,22 @@ class Explanation:
         return ", then ".join(steps) + (f"; {len(reasons)} of {len(lost)} undefined ({counts})" if reasons else "")
 
 
+def joined(parts: list[Explanation]) -> Explanation:
+    """Explanations of parts of a batch as one, images in order; a map that one part has not is refused for all."""
+    first = parts[0]
+    refused = {key: why for part in reversed(parts) for key, why in part.refused.items()}
+    return Explanation(
+        maps={key: torch.cat([part.maps[key] for part in parts]) for key in first.maps if key not in refused},
+        logits=torch.cat([part.logits for part in parts]),
+        target=torch.cat([part.target for part in parts]),
+        layers=first.layers,
+        methods=first.methods,
+        size=first.size,
+        refused=refused,
+        signed={layer: [s for part in parts for s in part.signed[layer]] for layer in first.layers},
+    )
+
+
 def resize(maps: Tensor, size: tuple[int, int], interpolation: str = "bilinear") -> Tensor:
     """Resize maps with the edges of the outer pixels aligned (align_corners=False). (N, h, w) -> (N, H, W)."""
     corners = None if interpolation.startswith("nearest") else False

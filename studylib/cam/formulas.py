@@ -7,6 +7,7 @@ A formula names what it needs by its parameters, and `explain` hands it those qu
     features     f    (N, K, h, w), what the head sees: A, or relu(A) where the model has a ReLU without a module
     weights      w    (N, K, 1, 1), or (N, K, h, w) for flatten heads, the head's weights for the target
     class_weights, logits, wanted    what CRM needs of all classes (see `crm`)
+    masked, masked_lowres, masked_aligned    (N, K), S of the image times channel k as a mask (see `scorecam`)
 
 and it returns (N, h, w), signed, before ReLU and scaling. A new map is one function here and one line in METHODS.
 """
@@ -23,7 +24,10 @@ from torch import Tensor
 
 from studylib.cam.crm import crm, crm_mse, crm_mse_softmax, crm_softmax
 
-QUANTITIES = frozenset({"activations", "gradients", "features", "weights", "class_weights", "logits", "wanted"})
+MASKED = {"masked": "paper", "masked_lowres": "lowres", "masked_aligned": "aligned"}  # quantity -> how masks are made
+QUANTITIES = frozenset(
+    {"activations", "gradients", "features", "weights", "class_weights", "logits", "wanted", *MASKED}
+)
 SIGNED = -1e-6  # of the largest |A|: what lies below is no rounding error
 
 
@@ -71,6 +75,27 @@ def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
     return (torch.where(mass == 0, 0, weights) * activations).sum(1)
 
 
+def scorecam(activations: Tensor, masked: Tensor) -> Tensor:
+    """Score-CAM before its ReLU, `sum_k softmax_k(S(X * H_k) - S(X_0)) A_k` (Wang 2020, eq. 5 and algorithm 1).
+    -> (N, h, w).
+
+    S(X_0), the score of a black image, is the same for every channel and leaves softmax as it is, so it is not run.
+    Channels that do not vary (masked = -inf) have the weight 0.
+    """
+    weights = torch.where(masked.isneginf().all(1, keepdim=True), 0, masked.softmax(1))
+    return (weights[:, :, None, None].to(activations.dtype) * activations).sum(1)
+
+
+def scorecam_lowres(activations: Tensor, masked_lowres: Tensor) -> Tensor:
+    """`scorecam` with masks scaled to [0, 1] at the layer's own size, before upsampling. -> (N, h, w)."""
+    return scorecam(activations, masked_lowres)
+
+
+def scorecam_aligned(activations: Tensor, masked_aligned: Tensor) -> Tensor:
+    """`scorecam` with masks upsampled with align_corners=True. -> (N, h, w)."""
+    return scorecam(activations, masked_aligned)
+
+
 def signed(activations: Tensor) -> Tensor:
     """Whether an image's activations go below zero by more than rounding, (N,) bool."""
     flat = activations.flatten(1)
@@ -96,6 +121,11 @@ class Method:
         return not {"features", "weights", "class_weights"}.isdisjoint(self.needs)
 
     @property
+    def needs_masked(self) -> list[str]:
+        """The quantities that take a forward pass a channel."""
+        return [name for name in self.needs if name in MASKED]
+
+    @property
     def needs_gradients(self) -> bool:
         """True where the map needs the backward pass."""
         return "gradients" in self.needs
@@ -110,6 +140,9 @@ METHODS: dict[str, Method] = {
         Method("hirescam", hirescam, "HiResCAM"),
         Method("layercam", layercam, "LayerCAM"),
         Method("xgradcam", xgradcam, "XGrad-CAM"),
+        Method("scorecam", scorecam, "Score-CAM"),
+        Method("scorecam_lowres", scorecam_lowres, "Score-CAM, masks scaled before upsampling"),
+        Method("scorecam_aligned", scorecam_aligned, "Score-CAM, masks with aligned corners"),
         Method("crm", crm, "CRM"),
         Method("crm_mse", crm_mse, "CRM, squared error"),
         Method("crm_softmax", crm_softmax, "CRM of softmax"),

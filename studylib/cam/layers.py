@@ -8,11 +8,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from studylib.cam.formulas import nearest
+from studylib.cam.grid import Grid, grid_of_tokens
 
 # No layers of their own: pooling to a fixed size belongs to the head, the others change nothing at inference.
 PASSIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.Identity)
 SPATIAL = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.MaxPool2d, nn.AvgPool2d)
-TOKENS = "fold them back to (N, K, h, w) in a small module inside the model and name that module"
 
 
 class LayerError(ValueError):
@@ -51,22 +51,30 @@ def find_layers(model: nn.Module, layers) -> dict[str, nn.Module]:
     return found
 
 
-def check_output(name: str, module: nn.Module, output: object) -> None:
-    """Raise LayerError unless `output` of the layer `name` is one floating point tensor (N, K, h, w)."""
+def grid_of(name: str, module: nn.Module, output: object, images: Tensor) -> Grid:
+    """How the output of the layer `name` lies on the images (N, C, H, W): (N, K, h, w), (N, h, w, K) or tokens
+    (N, T, K). Raises LayerError for anything else.
+    """
     layer = f"the layer {name!r} ({type(module).__name__})"
     if not isinstance(output, Tensor):
         raise LayerError(f"{layer} returns a {type(output).__name__}; name one that returns one tensor (N, K, h, w)")
     shape = tuple(output.shape)
     if not output.is_floating_point():
         raise LayerError(f"{layer} returns {output.dtype}; name one that returns floating point numbers")
-    if len(shape) == 3:
-        raise LayerError(f"{layer} returns tokens {shape}, not (N, K, h, w); to explain it, {TOKENS}")
-    if len(shape) != 4:
+    if len(shape) not in (3, 4):
         raise LayerError(f"{layer} returns {shape}, not (N, K, h, w); name a layer before the flattening")
-    if channels_last(module, shape):
-        raise LayerError(
-            f"{layer} returns {shape} with channels last; name the layer that puts them first, (N, K, h, w)"
+    if len(shape) == 4:
+        return (
+            Grid("channels last", *shape[1:3]) if channels_last(module, shape) else Grid("channels first", *shape[2:])
         )
+    size = tuple(images.shape[2:])
+    grid = grid_of_tokens(shape[1], size) if shape[0] == len(images) else None
+    if grid is None:
+        raise LayerError(
+            f"{layer} returns {shape}; as tokens (N, T, K) of {len(images)} images of {size[0]} x {size[1]} they form "
+            "no grid of that aspect; name another layer, or fold them to (N, K, h, w) in a module of the model"
+        )
+    return grid
 
 
 def is_spatial(module: nn.Module, shape: tuple[int, ...], floating: bool) -> bool:
@@ -82,11 +90,12 @@ def channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
     return shape[1] != shape[-1] and any(tuple(m.normalized_shape) == shape[-1:] for m in norms)
 
 
-def last_spatial(order: list[Ran], runs: Counter, outputs: int) -> str:
-    """Name the last spatial layer before the head of `outputs` logits that ran once.
+def last_spatial(order: list[Ran], runs: Counter, outputs: int) -> list[str]:
+    """Name the last spatial layer before the head of `outputs` logits that ran once; of a model that works on tokens
+    above it, the norms of tokens instead (without norms: the linear layers), the last first.
 
     Skipped: pooling to a fixed size, dropout, and a 1x1 convolution with one channel a class and all that follows it
-    (the head). Raises LayerError where there is no such layer, or where the model works on tokens above it.
+    (the head). Raises LayerError where there is no such layer.
     """
     weighted = [i for i, ran in enumerate(order) if isinstance(ran.module, (nn.Conv2d, nn.Linear))]
     if weighted and _is_head_conv(order[weighted[-1]].module, outputs):
@@ -96,26 +105,26 @@ def last_spatial(order: list[Ran], runs: Counter, outputs: int) -> str:
         for i, ran in enumerate(order)
         if is_spatial(*ran[1:]) and not isinstance(ran.module, PASSIVE) and runs[ran.name] == 1
     ]
-    token_makers = (nn.Linear, nn.LayerNorm)
     tokens = [
-        i for i, r in enumerate(order) if len(r.shape) == 3 and r.shape[1] > 1 and isinstance(r.module, token_makers)
+        i
+        for i, r in enumerate(order)
+        if len(r.shape) == 3 and r.shape[1] > 1 and isinstance(r.module, nn.Linear | nn.LayerNorm) and runs[r.name] == 1
     ]
     if tokens and (not good or tokens[-1] > good[-1]):
-        raise LayerError(
-            f"the model works on tokens (N, T, K) up to {order[tokens[-1]].name!r}; to explain it, {TOKENS}"
-        )
+        norms = [i for i in tokens if isinstance(order[i].module, nn.LayerNorm)]
+        return [order[i].name for i in reversed(norms or tokens)]
     if not good:
         raise LayerError(
             "no module of the model runs once and gives (N, K, h, w) with more than one place: use larger images, or "
             "name a layer"
         )
-    return order[good[-1]].name
+    return [order[good[-1]].name]
 
 
 def likely_last(model: nn.Module) -> set[nn.Module]:
     """The last convolution, norm or pooling as registered, and the module before it: a guess at the last layer."""
     leaves = [m for m in model.modules() if not any(True for _ in m.children()) and not isinstance(m, PASSIVE)]
-    spatial = [i for i, m in enumerate(leaves) if isinstance(m, SPATIAL)]
+    spatial = [i for i, m in enumerate(leaves) if isinstance(m, SPATIAL) or type(m) is nn.LayerNorm]
     return set(leaves[max(spatial[-1] - 1, 0) : spatial[-1] + 1]) if spatial else set()
 
 
