@@ -1,4 +1,4 @@
-"""The gates: a rule's edge fails, a missing figure says why, and what was called before gives the rows of before."""
+"""The gates: a rule's edge fails, a missing figure says why, and the table keeps the order."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ def test_the_nearest_neighbour_must_do_no_better_than_any(low, high, outcome):
 
 def test_sanity_at_its_edge_and_in_one_order():
     rows = audit.sanity_gate(
-        estimate(0.0, 0.05),
-        cascading={"top": estimate(0.0, 0.1), "spearman": estimate(-0.1, 0.0999)},
+        cascading={"overlap": estimate(0.0, 0.1), "spearman": estimate(-0.1, 0.0999)},
         independent={"ssim": "maps of 4 pixels"},
         shuffled={"spearman": estimate(0.2, 0.3)},
     )
-    assert outcomes(rows) == ["pass", "pass", "fail", "not applicable", "fail"]
-    assert [r.rule.split(":")[1].split()[0] for r in rows[1:]] == ["spearman", "top", "ssim", "spearman"]
-    assert rows[3].figure == "maps of 4 pixels"
-    with pytest.raises(ValueError, match="pearson .known: spearman, ssim, top"):
-        audit.sanity_gate(estimate(0, 0.05), cascading={"pearson": NAN})
+    assert outcomes(rows) == ["pass", "fail", "not applicable", "fail"]
+    assert [r.rule.split(":")[1].split()[0] for r in rows] == ["spearman", "overlap", "ssim", "spearman"]
+    assert rows[2].figure == "maps of 4 pixels"
+    with pytest.raises(ValueError, match="pearson .known: spearman, ssim, overlap"):
+        audit.sanity_gate({"pearson": NAN})
 
 
 def test_stability_beside_random_pairs_and_under_small_changes():
@@ -56,23 +55,25 @@ def test_stability_beside_random_pairs_and_under_small_changes():
 
 
 def test_planted_truth_of_any_family_names_what_was_not_planted():
-    rows = audit.truth_gate(None, None, planted={"outside": estimate(0.0, 0.2), "true": estimate(0.1, 0.2)})
+    rows = audit.truth_gate({"outside": estimate(0.0, 0.2), "true": estimate(0.1, 0.2)})
     assert outcomes(rows) == ["pass", "not applicable", "not applicable", "fail"]
-    assert rows[1].figure == "not planted in this study"
+    assert rows[1].figure == "not planted in this run"
     with pytest.raises(ValueError, match="markr"):
-        audit.truth_gate(None, None, planted={"markr": NAN})
-    with pytest.raises(ValueError, match="alone"):
-        audit.truth_gate(NAN, None, planted={})
+        audit.truth_gate({"markr": NAN})
 
 
-def test_calls_of_before_give_the_rows_of_before():
+def test_the_table_holds_every_row_in_the_order_of_the_gates():
     e = estimate(0.65, 0.7)
     table = audit.gate_table(
-        audit.leak_gate(CLEAN, e), audit.sanity_gate(e), audit.stability_gate(e), audit.truth_gate(None, e)
+        audit.leak_gate(CLEAN, e),
+        audit.sanity_gate({"spearman": e}),
+        audit.stability_gate(e),
+        audit.truth_gate({"true": e, "marker": "no false positive carries the mark"}),
     )
-    assert list(table["outcome"]) == ["pass", "fail", "fail", "pass", "pass", "not applicable"]
+    assert list(table.index) == ["0 leak"] * 2 + ["3 sanity", "4 stability"] + ["5 planted truth"] * 4
+    assert list(table["outcome"]) == ["pass", "fail", "fail", "pass", "pass"] + ["not applicable"] * 3
     assert list(table["rule"])[2:4] == [
-        "Spearman after randomising all weights, above that of 50 random pairs: below 0.1",
+        "every layer randomised: spearman above that of 50 random pairs: below 0.1",
         "Spearman of maps between networks above 0.6",
     ]
-    assert table["figure"].iloc[5] == "phantoms only"
+    assert table["figure"].iloc[5] == "no false positive carries the mark"

@@ -12,7 +12,7 @@ from scipy import ndimage
 from studylib.metrics import faithfulness as faith
 
 
-def mean_score(images):
+def mean_score(images, rows):
     """Return the mean brightness, a 'probability' whose curve is known for every order."""
     return images.mean((1, 2, 3))
 
@@ -77,7 +77,11 @@ def test_exact_rank_counts_on_a_map_that_is_nearly_all_zero():
 def test_one_map_serves_all_channels_of_its_image():
     maps, seen = ranked(), []
     faith.deletion(
-        lambda x: seen.append(x) or mean_score(x), images_of(maps + 1) / 2, maps, baseline="zero", blocks=None
+        lambda x, rows: seen.append(x) or mean_score(x, rows),
+        images_of(maps + 1) / 2,
+        maps,
+        baseline="zero",
+        blocks=None,
     )
     for image in seen:
         gone = image[0] == 0
@@ -91,7 +95,12 @@ def test_blocks_go_as_a_whole_in_the_order_of_their_means():
     maps[0, 2:4, 4:6] = 2
     seen = []
     faith.deletion(
-        lambda x: seen.append(x) or mean_score(x), torch.ones(1, 1, 6, 6), maps, baseline="zero", blocks=3, steps=9
+        lambda x, rows: seen.append(x) or mean_score(x, rows),
+        torch.ones(1, 1, 6, 6),
+        maps,
+        baseline="zero",
+        blocks=3,
+        steps=9,
     )
     first, second = (torch.nonzero(seen[k][0, 0] == 0) for k in (1, 2))
     assert first.tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]
@@ -123,9 +132,9 @@ def test_baselines():
     maps = np.random.default_rng(0).random((2, 30, 40))
     last = []
 
-    def keep_last(x):
+    def keep_last(x, rows):
         last[:] = [x]
-        return mean_score(x)
+        return mean_score(x, rows)
 
     faith.deletion(keep_last, images, maps, baseline="mean")
     assert torch.allclose(last[0], images.mean((2, 3), keepdim=True).expand_as(images))
@@ -168,15 +177,38 @@ def test_ties_follow_the_seed():
 def test_logits_wrong_lengths_and_raw_images_are_refused():
     maps, images = ranked(2), images_of(ranked(2))
     with pytest.raises(ValueError, match="score lies in .* expected probabilities, not logits"):
-        faith.deletion(lambda x: mean_score(x) - 3, images, maps)
+        faith.deletion(lambda x, rows: mean_score(x, rows) - 3, images, maps)
     with pytest.raises(ValueError, match=r"score has shape \(2, 1\).*\(2,\)"):
-        faith.deletion(lambda x: mean_score(x)[:, None], images, maps)
+        faith.deletion(lambda x, rows: mean_score(x, rows)[:, None], images, maps)
     with pytest.raises(ValueError, match="torch.uint8.*scaled floats"):
         faith.deletion(mean_score, images.byte(), maps)
     with pytest.raises(ValueError, match=r"expected \(N, C, H, W\) and \(N, H, W\)"):
         faith.deletion(mean_score, images, maps[:, :4])
     with pytest.raises(ValueError, match="before lies in -1 to 2; expected probabilities"):
         faith.average_drop([-1.0, 2.0], [0.1, 0.2])
+
+
+def of_each(images, rows):
+    """Return a score that differs by image, so that a mix-up of rows shows."""
+    return images.mean((1, 2, 3)) / (1 + rows)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 5])
+def test_both_curves_at_once_equal_each_alone_whatever_the_batch_and_score_the_ends_once(batch_size):
+    maps, calls = ranked(5), []
+
+    def score(images, rows):
+        calls.append(len(rows))
+        return of_each(images, rows)
+
+    options = {"baseline": "mean", "steps": 8, "rng": 3}
+    both = faith.deletion_and_insertion(score, images_of(maps), maps, batch_size=batch_size, **options)
+    assert sum(calls) == 5 * 2 * 8 and max(calls) <= (batch_size or 5)  # 2 (S + 1) without the shared ends
+    for curve, alone in zip(both, (faith.deletion, faith.insertion), strict=True):
+        single = alone(of_each, images_of(maps), maps, **options)
+        assert np.array_equal(curve.scores, single.scores) and np.array_equal(curve.intact, single.intact)
+    with pytest.raises(ValueError, match="batch_size is 0; it must be 1 image or more"):
+        faith.deletion(score, images_of(maps), maps, batch_size=0)
 
 
 def test_average_drop_and_increase_by_hand():

@@ -1,8 +1,8 @@
 """Does the network need what the map marks: deletion, insertion, average drop and increase, each with its control.
 
-`score` is a callable from images (N, C, H, W) to the probability (N,) of the class that the maps explain, for instance
-`lambda x: model(x).softmax(1)[rows, target]`; logits are refused, since areas and drops of logits have no meaning.
-NaN for images whose map is NaN or flat.
+`score(images, rows)` gives the probability (n,) of the class that the maps explain, for images (n, C, H, W) that are
+`images[rows]` changed, rows (n,) int64: `lambda x, rows: model(x).softmax(1).gather(1, target[rows, None])[:, 0]`.
+Logits are refused, since areas and drops of logits have no meaning. NaN for images whose map is NaN or flat.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BLUR = 10 / 224  # standard deviation of the blurred baseline, as a share of the side
-Score = Callable[["Tensor"], Any]
+Score = Callable[["Tensor", "Tensor"], Any]
 
 
 @dataclass(frozen=True)
@@ -46,30 +46,40 @@ class Curve:
 
 def deletion(
     score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
-    rng: int | np.random.Generator = 0,
+    rng: int | np.random.Generator = 0, batch_size: int | None = None,
 ) -> Curve:  # fmt: skip
     """Return the curve while the highest places give way to the baseline first (Petsiuk 2018): low areas are better.
 
     images: (N, C, H, W); maps: (N, H, W), of which the order alone matters; baseline: "blur", "mean" (of each image and
     channel), "zero", or images; blocks: places are blocks, as many along each side (None: pixels). Step t of `steps`
     replaces exactly round(t n / steps) of n places; tied places come in one random order, the same for every image.
+    batch_size: images in one call of `score` (None: all), so that memory does not grow with N.
     """
-    images, base, ranks, keep = _prepared(images, maps, baseline, blocks, rng)
-    shares, scores = _scores(score, images, base, ranks, steps)
-    return Curve(shares, np.where(keep[:, None], scores, np.nan), where_defined(scores[:, 0], keep))
+    return _ready(score, images, maps, baseline, blocks, rng, batch_size).deletion(steps)
 
 
 def insertion(
     score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
-    rng: int | np.random.Generator = 0,
+    rng: int | np.random.Generator = 0, batch_size: int | None = None,
 ) -> Curve:  # fmt: skip
     """Return the curve while the baseline gets the image's highest places first (Petsiuk 2018); high areas are better.
 
     Arguments as in `deletion`.
     """
-    images, base, ranks, keep = _prepared(images, maps, baseline, blocks, rng)
-    shares, scores = _scores(score, base, images, ranks, steps)
-    return Curve(shares, np.where(keep[:, None], scores, np.nan), where_defined(scores[:, -1], keep))
+    return _ready(score, images, maps, baseline, blocks, rng, batch_size).insertion(steps)
+
+
+def deletion_and_insertion(
+    score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
+    rng: int | np.random.Generator = 0, batch_size: int | None = None,
+) -> tuple[Curve, Curve]:  # fmt: skip
+    """Return both curves; the whole image and the whole baseline, which they share, are scored once.
+
+    Arguments as in `deletion`; for many forward passes give `score` a model that `cam.prepare` made.
+    """
+    walk = _ready(score, images, maps, baseline, blocks, rng, batch_size)
+    ends = walk.at(0), walk.at(walk.places)
+    return walk.deletion(steps, ends), walk.insertion(steps, ends)
 
 
 def random_order(
@@ -108,15 +118,67 @@ def increase(before: Any, after: Any) -> np.ndarray:
     return where_defined((after > before).astype(float), np.isfinite(before) & np.isfinite(after))
 
 
-def _prepared(images, maps, baseline, blocks, rng):
+@dataclass(frozen=True)
+class _Walk:
+    """Images and baselines, and the order in which places pass from one to the other. ranks: (N, 1, H, W)."""
+
+    score: Score
+    images: Tensor
+    base: Tensor
+    ranks: Tensor
+    keep: np.ndarray
+    places: int
+    batch_size: int
+
+    def at(self, count: int, *, inserted: bool = False) -> np.ndarray:
+        """Probabilities (N,) with the first `count` places deleted, or with only these inserted."""
+        import torch
+
+        found = []
+        with torch.no_grad():
+            for rows in torch.arange(len(self.images), device=self.images.device).split(self.batch_size):
+                first = self.ranks[rows] < count
+                # torch.where, so that nothing of an image that holds NaN or is shared with the caller is written to
+                mixed = torch.where(first if inserted else ~first, self.images[rows], self.base[rows])
+                found.append(_probabilities(self.score(mixed, rows), "score", len(rows)))
+        return np.concatenate(found) if found else np.empty(0)
+
+    def deletion(self, steps: int, ends: tuple[np.ndarray, np.ndarray] | None = None) -> Curve:
+        counts = self._counts(steps)
+        whole = ends[0] if ends else self.at(0)
+        between = [self.at(c) for c in counts[1:-1]]
+        return self._curve([whole, *between, ends[1] if ends else self.at(self.places)], counts, whole)
+
+    def insertion(self, steps: int, ends: tuple[np.ndarray, np.ndarray] | None = None) -> Curve:
+        counts = self._counts(steps)
+        empty = ends[1] if ends else self.at(self.places)
+        between = [self.at(c, inserted=True) for c in counts[1:-1]]
+        whole = ends[0] if ends else self.at(0)
+        return self._curve([empty, *between, whole], counts, whole)
+
+    def _counts(self, steps: int) -> list[int]:
+        return np.rint(np.arange(steps + 1) * self.places / steps).astype(int).tolist()
+
+    def _curve(self, scores: list[np.ndarray], counts: list[int], whole: np.ndarray) -> Curve:
+        table = np.where(self.keep[:, None], np.stack(scores, axis=1), np.nan)
+        return Curve(np.array(counts) / self.places, table, where_defined(whole, self.keep))
+
+
+def _ready(score, images, maps, baseline, blocks, rng, batch_size) -> _Walk:
+    import torch
+
     images, array = _floats(images), as_maps(maps)
     if images.ndim != 4 or (len(images), *images.shape[-2:]) != array.shape:
         raise ValueError(
             f"images have shape {tuple(images.shape)}, maps {array.shape}; expected (N, C, H, W) and (N, H, W)"
         )
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be 1 image or more, or None for all")
     keep = defined(array, ranks=True)
     ranks = _ranks(np.where(keep[:, None, None], array, 0), blocks, np.random.default_rng(rng))
-    return images, _baseline(images, baseline), ranks, keep
+    order = torch.from_numpy(ranks).to(images.device)[:, None]
+    places = int(ranks.max(initial=0)) + 1
+    return _Walk(score, images, _baseline(images, baseline), order, keep, places, batch_size or max(len(images), 1))
 
 
 def _ranks(maps: np.ndarray, blocks: int | None, rng: np.random.Generator) -> np.ndarray:
@@ -166,19 +228,6 @@ def blurred(images: Tensor, share: float = BLUR) -> Tensor:
         padding = (0, 0, radius, radius) if axis == 2 else (radius, radius, 0, 0)
         images = functional.conv2d(functional.pad(images, padding, mode="replicate"), kernel, groups=channels)
     return images
-
-
-def _scores(score: Score, start: Tensor, end: Tensor, ranks: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return shares (S + 1,) and scores (N, S + 1) on the way from `start` to `end`, lowest rank first."""
-    import torch
-
-    places = int(ranks.max(initial=0)) + 1
-    counts = np.rint(np.arange(steps + 1) * places / steps).astype(int)
-    rank = torch.from_numpy(ranks).to(start.device)[:, None]
-    with torch.no_grad():
-        # torch.where, so that nothing of an image that holds NaN or is shared with the caller is written to
-        scores = [_probabilities(score(torch.where(rank < int(c), end, start)), "score", len(start)) for c in counts]
-    return counts / places, np.stack(scores, axis=1)
 
 
 def _tensor(values: Any) -> Tensor:

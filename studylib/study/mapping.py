@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from studylib.cam import explain
+from studylib.cam import explain, prepare
 from studylib.data.dataset import Dataset
 from studylib.data.transforms import prepare_masks
 from studylib.metrics import floors, localisation
-from studylib.metrics.faithfulness import deletion
+from studylib.metrics.faithfulness import deletion_and_insertion
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits, Trained
 from studylib.study.train import Workshop
@@ -21,6 +21,7 @@ from studylib.training.pixels import load_pixels
 
 HEAD = 0.1  # pixels brighter than this share of white count as head, not as air
 MEASURES = ("auprc", "pixel_auroc", "energy_inside", "pointing", "iou_matched")
+BATCH = 64  # images in one pass
 TOLERANCE = 15 / 224  # of the pointing game, as a share of the side
 
 
@@ -82,17 +83,13 @@ def as_images(pixels: np.ndarray) -> torch.Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None, batch: int = 64):
+def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None):
     """Raw maps for the positive class and its logits. -> (maps (N, h, w) signed, upsampled (N, S, S) signed, logits
     (N,)), float32
     """
-    raw, large, logits = [], [], []
-    for start in range(0, len(pixels), batch):
-        e = explain(model, as_images(pixels[start : start + batch]), (method,), target=1, layers=layer)
-        raw.append(e[method])
-        large.append(e.upsampled(method, relu=False, scale=None))
-        logits.append(e.logits[:, -1])
-    return tuple(torch.cat(parts).numpy() for parts in (raw, large, logits))
+    e = explain(model, as_images(pixels), (method,), target=1, layers=layer, batch_size=BATCH)
+    large = e.upsampled(method, relu=False, scale=None)
+    return e[method].numpy(), large.numpy(), e.logits[:, -1].numpy()
 
 
 def floor_maps(pictures: Pictures, mean_mask: np.ndarray | None = None, seed: int = 0) -> dict[str, np.ndarray]:
@@ -179,9 +176,13 @@ def map_difference(table: pd.DataFrame, measure: str, a: str, b: str, **how) -> 
     return difference_by(both, f"{measure}_a", f"{measure}_b", weight="group", how=text, **how)
 
 
-def deletion_table(trained: Trained, pictures: Pictures, steps: int) -> pd.DataFrame:
-    """Area under the deletion curve of every image called yes: the network's map and its floors. Lower is better."""
-    model = trained.fit.model()
+def curve_table(trained: Trained, pictures: Pictures, steps: int) -> pd.DataFrame:
+    """Areas under the deletion and the insertion curve of every image called yes: the network's map and its floors.
+
+    One row an image and curve; columns image, group, repeat, curve, and one for each map. Low is good for deletion,
+    high for insertion.
+    """
+    model = prepare(trained.fit.model())
     _, maps, logits = class_maps(model, pictures.pixels)
     called = pictures.where(logits > 0)
     if not len(called):
@@ -189,9 +190,19 @@ def deletion_table(trained: Trained, pictures: Pictures, steps: int) -> pd.DataF
     orders = {"map": maps[logits > 0]} | floor_maps(called, seed=trained.run.seed)
 
     @torch.inference_mode()
-    def probability(images: torch.Tensor) -> torch.Tensor:
+    def probability(images: torch.Tensor, _rows: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(model(images)[:, -1])
 
     images = as_images(called.pixels)
-    areas = {name: deletion(probability, images, order, steps=steps).area for name, order in orders.items()}
-    return pd.DataFrame({"image": called.names, "group": called.groups, "repeat": trained.run.repeat} | areas)
+    curves = {
+        name: deletion_and_insertion(probability, images, order, steps=steps, batch_size=BATCH)
+        for name, order in orders.items()
+    }
+    row = {"image": called.names, "group": called.groups, "repeat": trained.run.repeat}
+    return pd.concat(
+        [
+            pd.DataFrame(row | {"curve": kind} | {name: pair[place].area for name, pair in curves.items()})
+            for place, kind in enumerate(("deletion", "insertion"))
+        ],
+        ignore_index=True,
+    )

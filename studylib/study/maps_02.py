@@ -15,8 +15,7 @@ from studylib.study import cost, mapping, robustness
 from studylib.study.architecture import completeness_error
 from studylib.study.figures import quantile_cases
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import Pictures, as_images, held_out, map_difference, map_mean, pictures_of
-from studylib.study.scrutiny import cascade
+from studylib.study.mapping import Pictures, held_out, map_difference, map_mean, pictures_of
 from studylib.study.study import Study
 from studylib.study.train import Workshop
 
@@ -116,26 +115,23 @@ def ranked_cases(trained: Trained, pictures: Pictures) -> tuple[list[int], list[
     return rows, [f"AUPRC {values[row]:.2f}" for row in rows], maps
 
 
-def deletions(study: Study, fits: Fits, arm: str) -> pd.DataFrame:
-    """Deletion areas of every test picture that an arm's networks call a tumour."""
-    tables = [mapping.deletion_table(t, held_out(study.workshop, t), study.profile.steps) for t in fits.select(arm)]
+def curves(study: Study, fits: Fits, arm: str) -> pd.DataFrame:
+    """Deletion and insertion areas of every test picture that an arm's networks call a tumour."""
+    tables = [mapping.curve_table(t, held_out(study.workshop, t), study.profile.steps) for t in fits.select(arm)]
     return pd.concat(tables, ignore_index=True)
 
 
-def cascades(study: Study, fits: Fits, arm: str) -> pd.DataFrame:
-    """Likeness of maps under cascading randomisation, for every network of an arm on its test pictures."""
-    return pd.concat([cascade(t, held_out(study.workshop, t)) for t in fits.select(arm)], ignore_index=True)
-
-
-def deletion_differences(table: pd.DataFrame, **how) -> dict[str, Estimate]:
-    """Deletion area of the map minus of each control; negative: the map marks what the network needs."""
-    each = table.groupby(["image", "group"], as_index=False)[["map", "random", "centre", "brightest", "sobel"]].mean()
-    return {
-        f"faith.deletion.cam_minus_{floor}": difference_by(
-            each, "map", floor, how=f"deletion area of the map minus {floor}", **how
-        )
-        for floor in ("random", "centre", "brightest", "sobel")
-    }
+def curve_differences(table: pd.DataFrame, **how) -> dict[str, Estimate]:
+    """Areas of the map minus of each control: below 0 for deletion and above 0 for insertion, if the network needs
+    what the map marks.
+    """
+    floors, found = ("random", "centre", "brightest", "sobel"), {}
+    for kind, rows in table.groupby("curve"):
+        each = rows.groupby(["image", "group"], as_index=False)[["map", *floors]].mean()
+        for floor in floors:
+            text = f"{kind} area of the map minus {floor}"
+            found[f"faith.{kind}.cam_minus_{floor}"] = difference_by(each, "map", floor, how=text, **how)
+    return found
 
 
 def cases(peaks: pd.DataFrame, pictures: Pictures, outcomes: tuple[str, ...]) -> tuple[list[int], list[str]]:
@@ -166,29 +162,6 @@ def bluest(colours) -> Estimate:
     entries = colours(np.arange(256))
     place = int(np.argmax(entries[:, 2] - entries[:, :2].max(1)))
     return exact(place / 255, how=f"bluest of 256 entries of {colours.name}")
-
-
-def choices(trained: Trained, pictures: Pictures) -> dict[str, float]:
-    """Mean pixel AUPRC of one network over method, layer and interpolation: what a free choice is worth."""
-    import torch
-
-    model, found, size = trained.fit.model(), {}, pictures.masks.shape[-1]
-    for method, layer in (
-        ("cam", "pool2"),
-        ("gradcam", "pool2"),
-        ("hirescam", "pool2"),
-        ("gradcam", "relu"),
-        ("hirescam", "relu"),
-    ):
-        raw = [
-            explain(model, as_images(pictures.pixels[i : i + 64]), (method,), 1, layer)[method]
-            for i in range(0, len(pictures), 64)
-        ]
-        for interpolation in ("bilinear", "nearest", "bicubic"):
-            maps = torch.nn.functional.interpolate(torch.cat(raw)[:, None], size=(size, size), mode=interpolation)[:, 0]
-            score = localisation.pixel_auprc(maps.numpy(), pictures.masks)
-            found[f"{method} at {layer}, {interpolation}"] = float(np.nanmean(score))
-    return found
 
 
 def robustness_estimates(workshop: Workshop, fits: Fits, **how) -> dict[str, Estimate]:

@@ -1,10 +1,6 @@
-"""What maps of a network do when nothing is there, when weights are random, when the seed changes, when a cue was
-planted.
-"""
+"""What maps do when nothing is there, what the map inside the gate does, and whether a planted cue shows."""
 
 from __future__ import annotations
-
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -21,9 +17,8 @@ from studylib.metrics.intervals import (
     of_columns,
     statistic_by,
 )
-from studylib.metrics.sanity import random_pairs, randomised, similarity
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import Pictures, as_images, class_maps, held_out
+from studylib.study.mapping import as_images, class_maps, held_out
 from studylib.study.train import Workshop
 
 
@@ -76,39 +71,6 @@ def raw_peaks(table: pd.DataFrame, arm: str, **how) -> dict[str, Estimate]:
         f"empty.{arm}.peak_auroc_minmax": emptiness(table, "peak_minmax", **how),
         f"fp.{arm}.peak_minus_true_negative": false_alarms(table, **how),
     }
-
-
-def cascade(trained: Trained, pictures: Pictures) -> pd.DataFrame:
-    """Spearman of |map| after randomising from the head to the stem, one row an image and layer, with 50 random pairs
-    beside it.
-    """
-    model = trained.fit.model()
-    before = np.abs(class_maps(model, pictures.pixels)[0])  # at the layer's own size: upsampling adds only likeness
-    pairs = float(np.nanmean(random_pairs(before, trained.run.seed).spearman))
-    tables = []
-    for layer, changed in randomised(model, rng=trained.run.seed):
-        after = np.abs(class_maps(changed, pictures.pixels)[0])
-        row = {"image": pictures.names, "group": pictures.groups, "layer": layer, "random_pairs": pairs}
-        tables.append(pd.DataFrame(row | similarity(before, after)._asdict()))
-    return pd.concat(tables, ignore_index=True).assign(repeat=trained.run.repeat)
-
-
-def sanity(table: pd.DataFrame, **how) -> Estimate:
-    """Spearman with every weight random minus that of random pairs of maps; 0: nothing of the map was left."""
-    last = table["layer"].iloc[-1]
-    rows = (
-        table[table["layer"] == last].groupby(["image", "group"], as_index=False)[["spearman", "random_pairs"]].mean()
-    )
-    text = "Spearman of |map| after randomising every layer minus 50 random pairs"
-    return difference_by(rows, "spearman", "random_pairs", how=text, **how)
-
-
-def seed_agreement(fits: Fits, arm: str, pictures: Pictures, split: str = "group", **how) -> Estimate:
-    """Mean Spearman of two networks' maps of the same image, over all pairs of repeats."""
-    maps = [class_maps(t.fit.model(), pictures.pixels)[0] for t in fits.select(arm, split)]
-    values = [similarity(a, b).spearman for a, b in combinations(maps, 2)]
-    table = pd.DataFrame({"group": pictures.groups, "image": pictures.names, "spearman": np.mean(values, 0)})
-    return mean_by(table, "spearman", how=f"Spearman of maps between {len(maps)} networks", **how)
 
 
 @torch.inference_mode()

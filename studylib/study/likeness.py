@@ -1,0 +1,143 @@
+"""How alike maps stay: after weights are randomised, after training on labels by lot, with another seed, with another
+backbone. Each likeness stands beside that of 50 random pairs of maps of the same network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from studylib.cam import explain
+from studylib.cam.explanation import resize
+from studylib.metrics.intervals import Estimate, difference_by, mean_by
+from studylib.metrics.sanity import random_pairs, randomised, similarity
+from studylib.metrics.stability import after_noise, after_shift
+from studylib.study.fits import Fits, Trained
+from studylib.study.mapping import BATCH, Pictures, as_images, class_maps, held_out
+from studylib.study.train import Workshop
+
+MEASURES = ("spearman", "ssim", "overlap")
+PAIRS = 50
+SMALL = 0.02  # a change that the eye hardly sees: noise as a share of the range, a shift as a share of the side
+
+
+def beside_pairs(pictures: Pictures, before: np.ndarray, after: np.ndarray, seed: int, **more) -> pd.DataFrame:
+    """One row a picture: likeness of its two maps, and in `pairs_*` the mean of 50 random pairs of `before`.
+
+    before, after: (N, h, w) at the layer's own size: upsampling adds only likeness.
+    """
+    pairs = random_pairs(before, seed, PAIRS)._asdict()
+    columns = {"image": pictures.names, "group": pictures.groups} | similarity(before, after)._asdict()
+    with np.errstate(all="ignore"):
+        means = {f"pairs_{name}": np.nanmean(v) if np.isfinite(v).any() else np.nan for name, v in pairs.items()}
+    return pd.DataFrame(columns | means | more)
+
+
+def randomisations(workshop: Workshop, fits: Fits, arm: str, *, cascade: bool) -> pd.DataFrame:
+    """|CAM| of every network of an arm before and after its weights are drawn anew, one row a picture and layer.
+
+    cascade: from the head to the stem, each layer staying random; else one layer at a time.
+    """
+    tables = []
+    for t in fits.select(arm):
+        pictures, model = held_out(workshop, t), t.fit.model()
+        before = np.abs(class_maps(model, pictures.pixels)[0])
+        for layer, changed in randomised(model, cascade, t.run.seed):
+            after = np.abs(class_maps(changed, pictures.pixels)[0])
+            tables.append(beside_pairs(pictures, before, after, t.run.seed, layer=layer, repeat=t.run.repeat))
+    return pd.concat(tables, ignore_index=True)
+
+
+def labels_by_lot(workshop: Workshop, fits: Fits, arm: str, control: str) -> pd.DataFrame:
+    """|CAM| of networks of an arm against the networks of the same fold and seed that learned labels drawn by lot."""
+    lots, tables = {t.run.repeat: t for t in fits.select(control)}, []
+    for t in fits.select(arm):
+        if t.run.repeat in lots:
+            pictures = held_out(workshop, t)
+            ours, theirs = (np.abs(class_maps(x.fit.model(), pictures.pixels)[0]) for x in (t, lots[t.run.repeat]))
+            tables.append(beside_pairs(pictures, ours, theirs, t.run.seed, repeat=t.run.repeat))
+    return pd.concat(tables, ignore_index=True)
+
+
+def sanity_tables(workshop: Workshop, fits: Fits) -> dict[str, pd.DataFrame]:
+    """What the sanity gate reads: `layers`, every step of the cascade; `cascade`, its end, where no learned weight is
+    left; `independent`, each layer singly; `labels_by_lot`.
+    """
+    layers = randomisations(workshop, fits, "cam", cascade=True)
+    return {
+        "layers": layers,
+        "cascade": layers[layers["layer"] == layers["layer"].iloc[-1]],
+        "independent": randomisations(workshop, fits, "cam", cascade=False),
+        "labels_by_lot": labels_by_lot(workshop, fits, "none", "shuffled_labels"),
+    }
+
+
+def between_networks(first: list[Trained], second: list[Trained], pictures_for: Callable) -> pd.DataFrame:
+    """Maps of the same pictures by networks of two arms, every pair once; of one arm: every pair of its networks.
+
+    pictures_for: network -> Pictures, the same rows for each at its own size. Maps come to the smaller grid.
+    """
+    pairs = combinations(first, 2) if first is second else [(a, b) for a in first for b in second]
+    tables = []
+    for a, b in pairs:
+        seen = [pictures_for(t) for t in (a, b)]
+        if not np.array_equal(seen[0].names, seen[1].names):
+            raise ValueError(f"{a.run.name} and {b.run.name} were not given the same pictures")
+        maps = [torch.from_numpy(class_maps(t.fit.model(), p.pixels)[0]) for t, p in zip((a, b), seen, strict=True)]
+        grid = min(tuple(m.shape[1:]) for m in maps)
+        ours, theirs = (m.numpy() if tuple(m.shape[1:]) == grid else resize(m, grid).numpy() for m in maps)
+        tables.append(beside_pairs(seen[0], ours, theirs, a.run.seed, pair=f"{a.run.name}, {b.run.name}"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def excess(table: pd.DataFrame, measure: str, text: str, **how) -> Estimate | str:
+    """Likeness minus that of random pairs, paired by picture, networks averaged; a sentence where no map has one."""
+    rows = table.groupby(["image", "group"], as_index=False)[[measure, f"pairs_{measure}"]].mean()
+    if not np.isfinite(rows[measure]).any():
+        return f"{measure} is not defined on maps of this size"
+    return difference_by(rows, measure, f"pairs_{measure}", how=f"{measure}, {text}, minus {PAIRS} random pairs", **how)
+
+
+def excesses(table: pd.DataFrame, text: str, **how) -> dict[str, Estimate | str]:
+    """`excess` by every measure."""
+    return {measure: excess(table, measure, text, **how) for measure in MEASURES}
+
+
+def named(prefix: str, found: dict[str, dict[str, Estimate | str]]) -> dict[str, Estimate]:
+    """What was measured, under the names of records: `prefix.test.measure_minus_random_pairs`."""
+    return {
+        f"{prefix}.{test}.{measure}_minus_random_pairs": e
+        for test, by_measure in found.items()
+        for measure, e in by_measure.items()
+        if isinstance(e, Estimate)
+    }
+
+
+def agreement(table: pd.DataFrame, text: str, **how) -> Estimate:
+    """Mean Spearman of two networks' maps of a picture, all pairs of networks averaged."""
+    rows = table.groupby(["image", "group"], as_index=False)["spearman"].mean()
+    return mean_by(rows, "spearman", how=f"Spearman of maps, {text}", **how)
+
+
+def perturbed(workshop: Workshop, fits: Fits, arm: str, **how) -> dict[str, Estimate]:
+    """Spearman of the CAM before and after a small change of the picture, networks averaged: `noise` and `shift`."""
+    tables = []
+    for t in fits.select(arm):
+        pictures, model = held_out(workshop, t), t.fit.model()
+
+        def maps_of(images: torch.Tensor, model=model) -> torch.Tensor:
+            return explain(model, images, "cam", 1, batch_size=BATCH).upsampled("cam", relu=False, scale=None)
+
+        images = as_images(pictures.pixels)
+        step = max(1, round(SMALL * images.shape[-1]))
+        noise = after_noise(maps_of, images, share=SMALL, rng=t.run.seed).spearman
+        shift = after_shift(maps_of, images, pixels=step).spearman
+        row = {"image": pictures.names, "group": pictures.groups, "noise": noise, "shift": shift}
+        tables.append(pd.DataFrame(row))
+    rows = pd.concat(tables, ignore_index=True).groupby(["image", "group"], as_index=False)[["noise", "shift"]].mean()
+    words = {"noise": f"noise of {SMALL:.0%} of the range", "shift": f"a shift of {SMALL:.0%} of the side"}
+    return {name: mean_by(rows, name, how=f"Spearman of maps after {text}", **how) for name, text in words.items()}
