@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from studylib.metrics.comparisons import holm, mcnemar, sign_flip_p, trend, wilcoxon
+from studylib.metrics.estimate import RANGE, Estimate, count, digits, exact, plural
 from studylib.metrics.resampling import drawer, finite_rows, group_codes, multiplicities, numbers, only, ratio
 
 __all__ = [
@@ -23,59 +24,9 @@ __all__ = [
 
 FEW = 10  # with fewer groups a percentile interval is too narrow: it is called indicative
 UNDEFINED_SHARE = 0.1  # with more undefined resamples than this there is no interval: the rest is a biased choice
-EXACT, RANGE = "exact", "seed range"  # first words of `how` where low and high are no interval
-IRREGULAR = {"woman": "women", "person": "people"}
 
 Seed = int | np.random.Generator
 Statistic = Callable[..., float]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % interval, `n` images in `groups` groups, `unit` (what a group is) and `how` it was made."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    groups: int
-    unit: str
-    how: str
-    p: float | None = None
-
-    def __str__(self) -> str:
-        is_exact = self.how.split(":")[0] == EXACT
-        text = _digits(self.value)
-        if self.how.startswith(RANGE):
-            text += f" (range {_digits(self.low)} to {_digits(self.high)})"
-        elif math.isnan(self.low) or math.isnan(self.high):
-            text += " [no interval]"
-        elif not is_exact:
-            text += f" [{_digits(self.low)}, {_digits(self.high)}]"
-        if self.unit in ("image", "seed", "draw", "repeat") or is_exact:
-            text += f", n = {_count(self.n, self.unit)}" if self.unit and (self.n > 1 or not is_exact) else ""
-        else:
-            text += f", n = {_count(self.n, 'image')}, {_count(self.groups, self.unit)}"
-        return text if self.p is None else f"{text}, p = {_digits(self.p)}"
-
-    def to_dict(self) -> dict:
-        """Return what `metrics.json` holds: NaN as None, an infinity as text (JSON has neither), p if there is one."""
-        row = {k: v for k, v in asdict(self).items() if k != "p" or v is not None}
-        for k in {"value", "low", "high", "p"} & row.keys():
-            row[k] = None if math.isnan(row[k]) else row[k] if math.isfinite(row[k]) else str(row[k])
-        return row
-
-    @classmethod
-    def from_dict(cls, row: dict) -> Estimate:
-        """Return the estimate that `to_dict` wrote."""
-        number = {k: math.nan if row[k] is None else float(row[k]) for k in {"value", "low", "high", "p"} & row.keys()}
-        return cls(**{**row, **number})
-
-
-def exact(value: float, *, n: int = 1, unit: str = "", how: str = "") -> Estimate:
-    """Return a count or an identity as an estimate without uncertainty: low = high = value."""
-    value = float(value)
-    return Estimate(value, value, value, n, n, unit, f"{EXACT}: {how}" if how else EXACT)
 
 
 def mean_by(
@@ -108,20 +59,27 @@ def difference_by(
 
 def statistic_by(
     table: pd.DataFrame, statistic: Statistic, group: str = "group", *, needs: Sequence[str] = (),
-    unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0,
+    unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0, biased: bool = False,
 ) -> Estimate:  # fmt: skip
     """Return any statistic of a table with a bootstrap interval over groups.
 
     statistic: `(frame) -> float`, or, much faster, `(frame, weights) -> float` with a parameter named `weights`: how
     often each row was drawn (`of_columns` makes one). needs: columns that must be finite; other rows are left out and
     counted in `how`. Resamples in which the statistic is NaN are left out and counted too.
+
+    biased: for statistics of at least 0 that scatter can only raise, as the ECE: resampling raises them again, so a
+    percentile interval may lie wholly above the value. The bias that resampling shows is taken off the value, and the
+    interval is the basic one, the quantiles reflected about the statistic (Efron and Tibshirani 1993, 10.3 and 13.4).
+    Where the truth is about 0 this mends only part.
     """
     kept, left_out = finite_rows(table, needs)
     codes, names = group_codes(kept, group)
     draw = drawer(statistic, kept, codes, len(names))
     draws = [draw(m) for block in multiplicities(len(names), resamples, np.random.default_rng(seed)) for m in block]
     text = how or getattr(statistic, "__name__", "statistic")
-    return _estimate(_value(statistic, kept), np.array(draws), [kept], len(names), group, unit, text, left_out, seed)
+    value, draws = _value(statistic, kept), np.array(draws)
+    found = _estimate(value, draws, [kept], len(names), group, unit, text, left_out, seed)
+    return _reflected(found, value, draws, text) if biased else found
 
 
 def difference_between(
@@ -183,7 +141,7 @@ def seed_range(table: pd.DataFrame, column: str, seed_column: str = "seed") -> E
     kept, left_out = finite_rows(table, [column])
     codes, names = group_codes(kept, seed_column)
     means = np.bincount(codes, numbers(kept, column)) / np.bincount(codes) if len(names) else np.array([math.nan])
-    text = f"{RANGE} of {_count(len(names), 'seed')}, not an interval"
+    text = f"{RANGE} of {count(len(names), 'seed')}, not an interval"
     text += f"; {left_out} undefined rows left out" if left_out else ""
     return Estimate(float(means.mean()), float(means.min()), float(means.max()), len(names), len(names), "seed", text)
 
@@ -197,7 +155,7 @@ def t_interval(values: Sequence[float], *, unit: str = "seed", how: str = "mean"
     value = float(x.mean()) if len(x) else math.nan
     half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
     left_out = f"; {len(given) - len(x)} undefined left out" if len(x) < len(given) else ""
-    text = f"{how}; Student's t over {_plural(unit)}{left_out}"
+    text = f"{how}; Student's t over {plural(unit)}{left_out}"
     return Estimate(value, value - half, value + half, len(x), len(x), unit, text)
 
 
@@ -256,12 +214,21 @@ def _estimate(value, draws, tables, groups, group, unit, how, left_out, seed) ->
     usable = groups >= 2 and math.isfinite(value) and len(sure) and lost <= UNDEFINED_SHARE * len(draws)
     low, high = np.quantile(sure, (0.025, 0.975)) if usable else (math.nan, math.nan)
     unit = unit or group.removesuffix("_inferred").removesuffix("_id")
-    words = f"{how}; percentile bootstrap over {_plural(unit)}, {len(draws):,} resamples"
+    words = f"{how}; percentile bootstrap over {plural(unit)}, {len(draws):,} resamples"
     words += f", seed {seed}" if _is_number(seed) else ""
     words += f"; {left_out} undefined rows left out" if left_out else ""
     words += f"; {lost} undefined resamples {'left out' if usable else '(too many for an interval)'}" if lost else ""
-    words += f"; indicative, {_count(groups, unit)}" if usable and groups < FEW else ""
+    words += f"; indicative, {count(groups, unit)}" if usable and groups < FEW else ""
     return Estimate(float(value), float(low), float(high), _images(tables, group), groups, unit, words)
+
+
+def _reflected(e: Estimate, value: float, draws: np.ndarray, text: str) -> Estimate:
+    """Return the estimate without the bias that resampling shows, its interval reflected; nothing below 0."""
+    if math.isnan(e.low):
+        return e
+    unbiased, low, high = (max(0.0, 2 * value - x) for x in (float(np.nanmean(draws)), e.high, e.low))
+    words = f"{text} less its bias ({digits(value)} as measured); basic"
+    return replace(e, value=unbiased, low=low, high=high, how=words + e.how.removeprefix(f"{text}; percentile"))
 
 
 def _images(tables: list[pd.DataFrame], group: str) -> int:
@@ -282,18 +249,3 @@ def _weighted_mean(values: np.ndarray, *, weights: np.ndarray | None = None) -> 
 
 def _is_number(seed: Seed) -> bool:
     return isinstance(seed, int | np.integer)
-
-
-def _digits(x: float) -> str:
-    """Return three significant digits, whole numbers in full."""
-    if math.isnan(x):
-        return "undefined"
-    return f"{x:,.0f}" if math.isfinite(x) and (abs(x) >= 100 or x == round(x)) else f"{x:.3g}"
-
-
-def _plural(unit: str) -> str:
-    return IRREGULAR.get(unit) or (f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s")
-
-
-def _count(n: int, unit: str) -> str:
-    return f"{n:,} {unit if n == 1 else _plural(unit)}"

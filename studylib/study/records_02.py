@@ -124,7 +124,10 @@ def calibrated(fits: Fits, arm: str, **how) -> tuple[dict[str, pd.DataFrame], di
     for column, name in (("p", ""), ("p_scaled", "_temperature")):
         for measure in (calibration.ece, calibration.brier, calibration.slope):
             key = f"calibration.group.{arm}.{measure.__name__}{name}"
-            estimates[key] = statistic_by(test, of_columns(measure, "label", column), needs=[column], **how)
+            biased = measure is calibration.ece
+            estimates[key] = statistic_by(
+                test, of_columns(measure, "label", column), needs=[column], biased=biased, **how
+            )
         usable = test[np.isfinite(test[column])]
         if len(usable):
             table = calibration.reliability(usable["label"], usable[column], bins=8)
