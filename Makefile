@@ -53,9 +53,10 @@ lint: .venv/.ready ## ruff on code and notebooks, formatting too
 	ruff check .
 	ruff format --check .
 
-bench: .venv/.ready ## speed of training and maps as ratios, interleaved in one run
-	python bench/bench_training.py
-	python bench/bench_maps.py
+bench: .venv-bench/.ready ## speed and memory of maps against other libraries, ratios in one run, 40 minutes, resumable (ONLY=resnet18 a part; FRESH=1 anew)
+	.venv-bench/bin/python bench/bench_training.py
+	.venv-bench/bin/python bench/bench_maps.py $(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh)
+	.venv-bench/bin/python bench/bench_growth.py
 
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
 	@python -m studylib data list
@@ -76,6 +77,14 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 # ---- set-up, done by itself
+# the peers stand in an environment of their own, which sees .venv through one .pth file
+.venv-bench/.ready: requirements-bench.lock .venv/.ready
+	@echo "setting up .venv-bench: the libraries that ours is measured against"
+	@test -x .venv-bench/bin/python || .venv/bin/python -m venv --without-pip .venv-bench
+	@.venv/bin/python -c "import glob, sysconfig; open(glob.glob('.venv-bench/lib/python*/site-packages')[0] + '/beside.pth', 'w').write('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')"
+	@.venv/bin/uv pip install -q --python .venv-bench/bin/python --no-deps --require-hashes -r requirements-bench.lock
+	@touch $@
+
 .venv/.ready: requirements.lock pyproject.toml
 	@echo "setting up .venv from requirements.lock (once, about a minute; 6 GB on disk)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv

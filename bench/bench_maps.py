@@ -1,43 +1,88 @@
-"""What maps cost over a plain forward pass on this machine, paired and interleaved; nothing is passed or failed."""
+"""Maps against a plain forward pass and against other libraries: `reports/bench/cpu.csv`, a table, a picture, bounds.
 
-import torch
-import torchvision
+Every finished group is kept at once; run again goes on where it stopped. Nothing is passed or failed by this program.
+"""
 
-from studylib.cam import explain, prepare
-from studylib.study import cost
+from __future__ import annotations
 
-SEVEN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "crm")
-LAYERS = ("layer2", "layer3", "layer4")
-IMAGES, SIZE, ROUNDS = 16, 224, 7
-MODELS = ("resnet18", "resnet50")
+import argparse
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
 
+import pandas as pd
+from bounds import checklist
+from calls import candidates
+from memory import Peaks
+from networks import SIDE
+from picture import draw, write_table
+from plan import COLUMNS, Group, finished, groups, images_of, keep
+from timing import ROUNDS, bracketed, summed_up
 
-def candidates(model: torch.nn.Module, images: torch.Tensor) -> dict:
-    """What is timed against the plain forward of `model`, by the words that are printed."""
-    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
-    return {
-        "forward, prepared": lambda: forward(ready, images),
-        "forward, prepared, bf16": lambda: forward(half, images),
-        "seven maps, last layer": lambda: explain(model, images, SEVEN),
-        "seven maps, last layer, prepared": lambda: explain(ready, images, SEVEN),
-        "seven maps, three layers": lambda: explain(model, images, SEVEN, layers=LAYERS),
-        "seven maps, three layers, prepared": lambda: explain(ready, images, SEVEN, layers=LAYERS),
-    }
-
-
-@torch.inference_mode()
-def forward(model: torch.nn.Module, images: torch.Tensor) -> None:
-    model(images)
+OUT = Path(__file__).resolve().parents[1] / "reports" / "bench"
+PLACES = {"ratio": "value", "low": "low", "high": "high"}
 
 
-def measure(name: str, images: torch.Tensor) -> None:
-    """Print each ratio with its interval; random weights, since time does not depend on them."""
-    model = getattr(torchvision.models, name)(weights=None).eval()
-    for title, call in candidates(model, images).items():
-        ratio = cost.ratio(call, lambda: forward(model, images), title, ROUNDS)
-        print(f"{name}, {len(images)} x {images.shape[-1]}, {title}: {ratio}", flush=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="a part of a network's name, or a kind: maps, scorecam, curves, crm")
+    parser.add_argument("--fresh", action="store_true", help="measure everything anew")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each group (default {ROUNDS})")
+    asked = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    OUT.mkdir(parents=True, exist_ok=True)
+    file = OUT / "cpu.csv"
+    if asked.fresh:
+        file.unlink(missing_ok=True)
+    chosen = [g for g in groups() if asked.only in g.network or asked.only == g.kind]
+    with Peaks() as peaks:
+        measure(chosen, asked.rounds, peaks, file)
+    table = pd.read_csv(file)
+    write_table(table, OUT / "cpu.md")
+    draw(table, OUT / "cpu")
+    for line in checklist(table):
+        print(line)
+
+
+def measure(chosen: list[Group], rounds: int, peaks: Peaks, file: Path) -> None:
+    """Measure the groups that are not in the file yet, each kept as soon as it is whole."""
+    for place, group in enumerate(chosen, 1):
+        table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
+        if finished(table, group):
+            continue
+        began = time.perf_counter()
+        rows = measured(group, rounds, peaks)
+        table = pd.DataFrame(rows) if table.empty else pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+        keep(table, file)
+        print(f"[{place}/{len(chosen)}] {title(group)}  {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def title(group: Group) -> str:
+    layers = "last layer" if group.layers == 1 else f"{group.layers} layers"
+    return f"{group.network}, {group.kind}, {group.batch} x {SIDE}, {layers}"
+
+
+def measured(group: Group, rounds: int, peaks: Peaks) -> list[dict]:
+    """All rows of a group: times in this process, memory in one for each."""
+    plain, calls = candidates(group)
+    times = bracketed(calls, plain, rounds)
+    head = {"model": group.network, "batch": images_of(group), "size": SIDE, "layers": group.layers}
+    rows, base = [], None
+    if group.kind == "maps":
+        base = peaks.of(asdict(group), "plain", "")
+        same = {"ratio": 1, "low": 1, "high": 1, "rounds": rounds, "peak_mib": round(base, 1), "peak_ratio": 1}
+        rows.append(head | {"candidate": "plain", "methods": "forward"} | same)
+    for (candidate, methods), ratios in times.items():
+        found = summed_up(ratios)
+        numbers = {name: float(f"{getattr(found, place):.4g}") for name, place in PLACES.items()}
+        row = head | {"candidate": candidate, "methods": methods} | numbers | {"rounds": found.rounds}
+        if base is not None:
+            peak = peaks.of(asdict(group), candidate, methods)
+            row |= {"peak_mib": round(peak, 1), "peak_ratio": round(peak / base, 3)}
+        rows.append(row)
+    return rows
 
 
 if __name__ == "__main__":
-    for name in MODELS:
-        measure(name, torch.rand(IMAGES, 3, SIZE, SIZE))
+    main()

@@ -1,0 +1,128 @@
+"""How each candidate of a group is called; objects are made here, outside of the timing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import peers
+import torch
+from networks import NETWORKS, Network, forward, images
+from plan import BF16, Group, crm_of
+from torch import Tensor, nn
+
+from studylib.cam import explain, prepare
+from studylib.cam.crm import crm
+from studylib.metrics.faithfulness import deletion_and_insertion
+
+SEVEN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "crm")
+STEPS, AT_ONCE = 32, 32
+Call = Callable[[], object]
+
+
+def candidates(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+    """The plain pass of a group, and its candidates by (candidate, methods)."""
+    return {"maps": _maps, "scorecam": _scorecam, "curves": _curves, "crm": _crm}[group.kind](group)
+
+
+def methods_of(network: Network) -> tuple[str, ...]:
+    """The maps that the head of a network allows."""
+    return SEVEN if network.pooled else tuple(m for m in SEVEN if m not in ("cam", "crm"))
+
+
+def _maps(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+    network = NETWORKS[group.network]
+    model, x, layers = network.build(), images(group.batch), network.layers(group.layers)
+    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
+    methods = methods_of(network)
+
+    def ours(used: nn.Module, which: tuple[str, ...] = methods) -> Call:
+        return lambda: explain(used, x, which, layers=layers)
+
+    found = {("studylib", "all"): ours(model), ("studylib+prepare", "all"): ours(ready), (BF16, "all"): ours(half)}
+    if any(which == "gradcam" for _, which in group.peers):
+        found |= {("studylib", "gradcam"): ours(model, ("gradcam",))}
+        found |= {("studylib+prepare", "gradcam"): ours(ready, ("gradcam",))}
+    made = {
+        "torchcam": peers.torchcam_maps,
+        "pytorch-grad-cam": peers.pytorch_grad_cam_maps,
+        "captum": peers.captum_maps,
+    }
+    for library, which in group.peers:
+        asked = tuple(peers.PYTORCH_GRAD_CAM) if which == "all" else (which,)
+        found[library, which] = made[library](network, model, x, asked, layers)
+    return lambda: forward(model, x), found
+
+
+def _scorecam(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+    """All 64 channels of one image at an early layer; the plain pass is that of 64 images, 32 at a time."""
+    network = NETWORKS[group.network]
+    model, x, layer, channels = network.build(), images(group.batch), "layer1", 64
+    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
+    many = images(AT_ONCE)
+
+    def ours(used: nn.Module, target=None) -> Call:
+        return lambda: explain(used, x, "scorecam", target, layer)
+
+    found = {
+        ("studylib", "scorecam"): ours(model),
+        ("studylib+prepare", "scorecam"): ours(ready),
+        ("studylib+prepare", "scorecam (all classes)"): ours(ready, "all"),
+        (BF16, "scorecam"): ours(half),
+        ("torchcam", "scorecam"): peers.torchcam_scorecam(model, x, layer, AT_ONCE),
+        ("pytorch-grad-cam", "scorecam"): peers.pytorch_grad_cam_scorecam(model, x, layer, AT_ONCE),
+    }
+    return lambda: [forward(model, many) for _ in range(channels // AT_ONCE)], found
+
+
+def _curves(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+    """Grad-CAM, then both curves of 32 steps; the plain pass is that of as many images: 2 x 32 for each."""
+    network = NETWORKS[group.network]
+    model, x = network.build(), images(group.batch)
+    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
+    e = explain(model, x, "gradcam")
+    maps, target = e.upsampled("gradcam"), e.target
+
+    def ours(used: nn.Module) -> Call:
+        @torch.inference_mode()
+        def probability(part: Tensor, rows: Tensor) -> Tensor:
+            return used(part).softmax(1).gather(1, target[rows, None])[:, 0]
+
+        def call() -> None:
+            made = explain(used, x, "gradcam", target).upsampled("gradcam")
+            deletion_and_insertion(probability, x, made, baseline="zero", blocks=None, steps=STEPS)
+
+        return call
+
+    found = {
+        ("studylib", "deletion+insertion"): ours(model),
+        ("studylib+prepare", "deletion+insertion"): ours(ready),
+        (BF16, "deletion+insertion"): ours(half),
+        ("torchcam", "deletion+insertion"): peers.torchcam_curves(model, x, network.last, STEPS, AT_ONCE),
+        ("quantus", "deletion"): peers.quantus_deletion(model, x, maps, target, STEPS),
+    }
+    return lambda: [forward(model, x) for _ in range(2 * STEPS)], found
+
+
+def _crm(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+    """CRM of 16 images from their 512 x 7 x 7 features for 2, 5 or 20 classes (`batch` holds the classes), in closed
+    form and by removing one place after the other; the plain pass is the network's that makes such features.
+    """
+    model, x = NETWORKS[group.network].build(), images(16)
+    features = torch.rand(16, 512, 7, 7, generator=torch.Generator().manual_seed(1))
+    weights = torch.randn(group.batch, 512, 1, 1, generator=torch.Generator().manual_seed(2))
+
+    @torch.inference_mode()
+    def loop() -> Tensor:
+        scores = features.mean((2, 3)) @ weights.flatten(1).T
+        made = features.new_empty(16, 7, 7)
+        for row in range(7):
+            for column in range(7):
+                without = features.clone()
+                without[:, :, row, column] = 0
+                made[:, row, column] = (scores - without.mean((2, 3)) @ weights.flatten(1).T).square().sum(1)
+        return made
+
+    closed = torch.inference_mode()(lambda: crm(features, weights))
+    torch.testing.assert_close(closed(), loop(), rtol=1e-3, atol=1e-6)
+    classes = crm_of(group.batch)
+    return lambda: forward(model, x), {("studylib", classes): closed, ("loop", classes): loop}

@@ -1,0 +1,79 @@
+"""`cpu.csv` as a table for reading and as a picture: what each library takes for its maps, in forward passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from studylib.study import figures  # noqa: F401  (sets the house's style)
+
+mpl.use("agg")
+COLOURS = {
+    "studylib+prepare bf16": "#56B4E9",
+    "studylib+prepare": "#0072B2",
+    "studylib": "#009E73",
+    "captum": "#E69F00",
+    "torchcam": "#CC79A7",
+    "pytorch-grad-cam": "#D55E00",
+}
+WORDS = {"all": "all its maps", "gradcam": "Grad-CAM alone"}
+
+
+def write_table(table: pd.DataFrame, file: Path) -> None:
+    """Markdown: one row a measurement, the interval beside the ratio."""
+    lines = [
+        "# What maps cost, in plain float32 forward passes of the same images",
+        "",
+        "Medians over interleaved rounds in one process, each candidate between two plain passes; the interval holds",
+        "the median at 95 % or more. Memory: peak over model and images, in a process each. `all`: every map that the",
+        "candidate has (ours seven on pooled heads, else five; torchcam five on pooled heads, else four;",
+        "pytorch-grad-cam five). Score-CAM: 64 channels of one image over 64 passes. Deletion and insertion: 4 images,",
+        "32 steps each, over 256 passes (Quantus: deletion alone). `crm`: two classes, from given features, over the",
+        "pass that makes them; `loop` removes one place after the other.",
+        "",
+        "| network | images | layers | candidate | maps | ratio | interval | peak MiB | of plain |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in table.itertuples():
+        peak = "" if pd.isna(row.peak_mib) else f"{row.peak_mib:.0f}"
+        of_plain = "" if pd.isna(row.peak_ratio) else f"{row.peak_ratio:.2f}"
+        lines.append(
+            f"| {row.model} | {row.batch} | {row.layers} | {row.candidate} | {row.methods} | {row.ratio:.3g} | "
+            f"{row.low:.3g} to {row.high:.3g} | {peak} | {of_plain} |"
+        )
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def draw(table: pd.DataFrame, stem: Path) -> None:
+    """Bars by network at 16 images, last layer and three, as PNG and SVG; the dashed line is one forward pass."""
+    from matplotlib import pyplot as plt
+
+    shown = table[(table["batch"] == 16) & table["candidate"].isin(COLOURS) & table["methods"].isin(WORDS)]
+    networks = list(dict.fromkeys(shown["model"]))
+    if not networks:
+        return
+    fig, axes = plt.subplots(len(networks), 2, figsize=(11, 2.3 * len(networks)), sharex=True, squeeze=False)
+    for line, name in enumerate(networks):
+        for place, layers in enumerate((1, 3)):
+            ax = axes[line][place]
+            rows = shown[(shown["model"] == name) & (shown["layers"] == layers)].sort_values("ratio", ascending=False)
+            for y, row in enumerate(rows.itertuples()):
+                ax.barh(y, row.ratio, color=COLOURS[row.candidate], height=0.75)
+                ax.plot([row.low, row.high], [y, y], color="black", lw=1.2)
+                ax.text(row.high * 1.06, y, f"{row.ratio:.2g}", va="center", fontsize=8)
+            labels = [f"{row.candidate}, {WORDS[row.methods]}" for row in rows.itertuples()]
+            ax.set_yticks(range(len(rows)), labels, fontsize=8)
+            ax.axvline(1, color="black", ls="--", lw=1)
+            ax.set_xscale("log")
+            ax.set_title(f"{name}, {'last layer' if layers == 1 else 'three layers'}", fontsize=10)
+    ticks = (0.25, 0.5, 1, 2, 5, 10, 20, 50)
+    for ax in axes[-1]:
+        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        ax.set_xlim(0.15, 80)
+        ax.set_xlabel("plain float32 forward passes (log); dashed: the one that no method can avoid", fontsize=8)
+    fig.suptitle("What maps cost: 16 images of 224 x 224, two processor cores", fontsize=12)
+    for suffix in (".png", ".svg"):
+        fig.savefig(stem.with_suffix(suffix), dpi=110, metadata={"Date": None} if suffix == ".svg" else None)
+    plt.close(fig)

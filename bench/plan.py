@@ -1,0 +1,86 @@
+"""What is measured: groups of candidates that share a network and a plain pass, and the rows that each group makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+CRM_CLASSES = (2, 5, 20)
+BF16 = "studylib+prepare bf16"
+COLUMNS = [
+    "model", "batch", "size", "layers", "candidate", "methods", "ratio", "low", "high", "rounds", "peak_mib",
+    "peak_ratio",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are measured in one go. kind: maps, scorecam, curves or crm; peers: which of them, with which maps."""
+
+    network: str
+    batch: int
+    layers: int = 1
+    kind: str = "maps"
+    peers: tuple[tuple[str, str], ...] = ()  # (library, "all" or "gradcam")
+
+
+def groups() -> list[Group]:
+    """Everything, the quick ones first."""
+    whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
+    single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))
+    resnets = ("resnet18", "resnet50")
+    return [
+        *(Group("resnet18", classes, kind="crm") for classes in CRM_CLASSES),
+        *(Group(name, 1, peers=whole) for name in resnets),
+        *(Group(name, 16, layers, peers=whole) for name in resnets for layers in (1, 3)),
+        Group("resnet18", 1, kind="scorecam"),
+        Group("resnet18", 4, kind="curves"),
+        *(Group(name, 16, layers, peers=single) for name in ("mobilenet_v2", "densenet121") for layers in (1, 3)),
+        *(Group(name, 64, peers=single) for name in resnets),
+        *(Group(name, 16, layers, peers=single[:2]) for name in ("vit_b_16", "vgg19") for layers in (1, 3)),
+    ]
+
+
+def rows_of(group: Group) -> Iterator[tuple[str, str]]:
+    """Candidate and methods of each row that `candidates` measures, without building anything."""
+    both = ("studylib", "studylib+prepare")
+    if group.kind == "maps":
+        yield from (("studylib", "all"), ("studylib+prepare", "all"), (BF16, "all"))
+        yield from ((name, "gradcam") for name in both if any(w == "gradcam" for _, w in group.peers))
+        yield from group.peers
+    elif group.kind == "crm":
+        yield from ((name, crm_of(group.batch)) for name in ("studylib", "loop"))
+    elif group.kind == "scorecam":
+        yield from ((name, "scorecam") for name in (*both, BF16, "torchcam", "pytorch-grad-cam"))
+        yield "studylib+prepare", "scorecam (all classes)"
+    else:
+        yield from ((name, "deletion+insertion") for name in (*both, BF16, "torchcam"))
+        yield "quantus", "deletion"
+
+
+def crm_of(classes: int) -> str:
+    """How the table names CRM: of two classes without a word."""
+    return "crm" if classes == 2 else f"crm ({classes} classes)"
+
+
+def images_of(group: Group) -> int:
+    """Images in one call; CRM's groups hold the number of classes instead."""
+    return 16 if group.kind == "crm" else group.batch
+
+
+def finished(table: pd.DataFrame, group: Group) -> bool:
+    """Whether every row of a group is in the table."""
+    same = table[
+        (table["model"] == group.network) & (table["batch"] == images_of(group)) & (table["layers"] == group.layers)
+    ]
+    return set(rows_of(group)) <= set(zip(same["candidate"], same["methods"], strict=True))
+
+
+def keep(table: pd.DataFrame, file: Path) -> None:
+    """Write the whole table or nothing of it."""
+    beside = file.with_suffix(".partial")
+    table[COLUMNS].to_csv(beside, index=False)
+    beside.rename(file)

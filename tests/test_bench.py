@@ -1,0 +1,127 @@
+"""The arithmetic of `make bench`: brackets, intervals, resuming, the checklist; nothing here measures a time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench"))
+
+from bounds import checklist  # noqa: E402
+from picture import draw, write_table  # noqa: E402
+from plan import COLUMNS, Group, finished, groups, images_of, keep, rows_of  # noqa: E402
+from timing import bracketed, summed_up  # noqa: E402
+
+BASE = {"model": "resnet18", "batch": 16, "size": 224, "layers": 1, "rounds": 7, "peak_mib": 90.0, "peak_ratio": 1.0}
+
+
+class Clock:
+    """Time that passes only inside of calls."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def lasting(self, seconds):
+        def call() -> None:
+            self.now += next(seconds)
+
+        return call
+
+
+def test_each_candidate_is_divided_by_the_passes_around_it():
+    clock = Clock()
+    plain = clock.lasting(iter([9, 9, 9, 1, 3, 5, 2, 4, 4]))  # first three: the round to warm up
+    fast, slow = clock.lasting(iter([9, 1, 3])), clock.lasting(iter([9, 8, 8]))
+    found = bracketed({"fast": fast, "slow": slow}, plain, 2, clock)
+    assert found == {"fast": [1 / 2, 3 / 3], "slow": [8 / 4, 8 / 4]}
+
+
+@pytest.mark.parametrize(("rounds", "low", "high"), [(7, 0, 6), (5, 0, 4), (9, 1, 7), (15, 3, 11), (1, 0, 0)])
+def test_the_interval_is_the_narrowest_pair_of_order_statistics_that_holds_95_percent(rounds, low, high):
+    found = summed_up([float(x) for x in reversed(range(rounds))])
+    assert (found.value, found.low, found.high, found.rounds) == ((rounds - 1) / 2, low, high, rounds)
+
+
+def table_of(*rows: dict) -> pd.DataFrame:
+    return pd.DataFrame([BASE | row for row in rows])[COLUMNS]
+
+
+def test_a_group_is_measured_again_only_where_a_row_is_missing(tmp_path):
+    group = Group("resnet18", 16, peers=(("torchcam", "all"), ("captum", "gradcam")))
+    rows = [{"candidate": c, "methods": m, "ratio": 1.0, "low": 1.0, "high": 1.0} for c, m in rows_of(group)]
+    whole = table_of(*rows)
+    assert finished(whole, group) and not finished(whole.iloc[1:], group)
+    assert not finished(whole, Group("resnet18", 64)) and not finished(whole, Group("resnet50", 16))
+    keep(whole, tmp_path / "cpu.csv")
+    assert finished(pd.read_csv(tmp_path / "cpu.csv"), group) and [p.name for p in tmp_path.iterdir()] == ["cpu.csv"]
+
+
+def test_the_plan_covers_every_network_size_and_method():
+    plan = groups()
+    maps = {(g.network, g.batch, g.layers) for g in plan if g.kind == "maps"}
+    for name in ("resnet18", "resnet50", "vgg19", "densenet121", "mobilenet_v2", "vit_b_16"):
+        assert {(name, 16, 1), (name, 16, 3)} <= maps
+    assert {(name, batch, 1) for name in ("resnet18", "resnet50") for batch in (1, 64)} <= maps
+    assert len({(g.network, images_of(g), g.layers, row) for g in plan for row in rows_of(g)}) == sum(
+        len(list(rows_of(g))) for g in plan
+    )
+    methods = {methods for g in plan for _, methods in rows_of(g)}
+    assert {"all", "gradcam", "crm", "scorecam", "deletion+insertion"} <= methods
+
+
+def line(table: pd.DataFrame, start: str) -> str:
+    (found,) = [text for text in checklist(table) if start in text]
+    return found
+
+
+def test_a_bound_is_met_by_the_end_of_the_interval_that_is_nearest_to_it():
+    ours = {"candidate": "studylib", "methods": "all", "ratio": 1.2, "low": 1.09, "high": 1.3, "peak_ratio": 1.06}
+    peer = {"candidate": "torchcam", "methods": "all", "ratio": 5.4, "low": 5.0, "high": 6.0}
+    table = table_of(ours, peer)
+    assert line(table, "resnet18: seven maps, last layer").startswith("met ")
+    assert line(table_of(ours | {"low": 1.11}), "resnet18: seven maps, last layer").startswith("NOT MET")
+    assert "1.06 (at most 1.05)" in line(table, "resnet18: peak memory") and "NOT MET" in line(table, "resnet18: peak")
+    quotient = line(table, "resnet18: torchcam over studylib, their maps")
+    assert quotient.startswith("met ") and "4.5 [4.17, 5] (at least 5)" in quotient
+    assert line(table, "resnet50: seven maps, last layer").startswith("not measured")
+    assert line(table, "resnet18: the same, prepared").startswith("not measured")
+
+
+def test_the_table_and_the_picture_hold_what_was_measured(tmp_path):
+    table = table_of(
+        {"candidate": "studylib", "methods": "all", "ratio": 1.2345, "low": 1.1, "high": 1.3},
+        {
+            "candidate": "loop",
+            "methods": "crm",
+            "ratio": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+            "peak_mib": None,
+            "peak_ratio": None,
+        },
+    )
+    write_table(table, tmp_path / "cpu.md")
+    text = (tmp_path / "cpu.md").read_text()
+    assert "| resnet18 | 16 | 1 | studylib | all | 1.23 | 1.1 to 1.3 | 90 | 1.00 |" in text
+    assert "| resnet18 | 16 | 1 | loop | crm | 0.5 | 0.4 to 0.6 |  |  |" in text
+    draw(table, tmp_path / "cpu")
+    assert (tmp_path / "cpu.png").stat().st_size > 5_000 and "resnet18, last layer" in (
+        tmp_path / "cpu.svg"
+    ).read_text()
+
+
+def test_the_committed_table_keeps_to_its_columns():
+    file = ROOT / "reports" / "bench" / "cpu.csv"
+    if not file.exists():
+        pytest.skip("nothing was measured yet")
+    table = pd.read_csv(file)
+    assert list(table.columns) == COLUMNS
+    assert (table["low"] <= table["ratio"]).all() and (table["ratio"] <= table["high"]).all()
+    assert (table["rounds"] >= 7).all() and not table.duplicated(COLUMNS[:6]).any()
