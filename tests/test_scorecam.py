@@ -56,6 +56,14 @@ def test_equals_the_loop(form):
     torch.testing.assert_close(e[form], by_loop(model, x, form, [0, 2, 1], [1, 1, 1]), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_float32_is_as_near_as_float32_can_be(form):
+    model, x = network(), images()
+    expected = by_loop(model, x, form, [0, 2, 1], [1, 1, 1])
+    got = explain(model.float(), x.float(), form, target=[0, 2, 1], layers="3")[form]
+    assert got.dtype == torch.float32 and (got.double() - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
 def test_the_three_forms_differ():
     e = explain(network(), images(), FORMS, target=0, layers="1")
     assert (e["scorecam"] - e["scorecam_lowres"]).abs().max() > 1e-6 * e["scorecam"].abs().max()
