@@ -15,6 +15,7 @@ from studylib.study.mapping import BATCH, Pictures, as_images, map_difference
 
 SHOWN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "scorecam", "crm")
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
+NETWORKS = 3  # Score-CAM takes a pass a channel: more networks would take longer than training them
 
 
 def method_maps(trained: Trained, pictures: Pictures, layers: tuple[str, ...]) -> dict[tuple[str, str], torch.Tensor]:
@@ -36,11 +37,11 @@ def upsampled(maps: torch.Tensor, side: int, interpolation: str = "bilinear") ->
 
 
 def methods_table(fits: Fits, arm: str, pictures_for, layers: tuple[str, ...]) -> pd.DataFrame:
-    """Pixel AUPRC of every map, one row a picture, network and map: columns image, group, repeat, map, auprc,
-    undefined. pictures_for: network -> Pictures with masks.
+    """Pixel AUPRC of every map of an arm's first networks, one row a picture, network and map: columns image, group,
+    repeat, map, auprc, undefined. pictures_for: network -> Pictures with masks.
     """
     tables = []
-    for t in fits.select(arm):
+    for t in fits.select(arm)[:NETWORKS]:
         pictures = pictures_for(t)
         for (method, layer), maps in method_maps(t, pictures, layers).items():
             values = localisation.pixel_auprc(upsampled(maps, pictures.masks.shape[-1]), pictures.masks)
