@@ -137,16 +137,18 @@ def test_every_map_is_scored_against_its_mask_and_the_source_s_cam_is_subtracted
     fits = Fits(cam=[trained("cam", 0, 1), trained("cam", 1, 2)])
     table = methods.methods_table(fits, "cam", lambda t: pictures(t.run.repeat), LAYERS)
     names = set(table["map"])
-    assert len(names) == 14 and "CAM at relu" not in names and "CRM at pool2" in names  # CAM needs the linear head
+    assert len(names) == 14 + 2 and "CAM at relu" not in names and "CRM at pool2" in names  # CAM needs the linear head
     e = explain(network(1), as_images(pictures(0).pixels), "gradcam++", 1, "relu")
     large = torch.nn.functional.interpolate(e["gradcam++"][:, None], size=(SIDE, SIDE), mode="bilinear")[:, 0]
     mine = table[(table["map"] == "Grad-CAM++ at relu") & (table["repeat"] == 0)]["auprc"].to_numpy()
     assert mine == pytest.approx(pixel_auprc(large.numpy(), pictures(0).masks))
-    ahead = methods.against_cam(table, "phantom", LAYERS, unit="patient")
+    ahead = methods.against(table, "phantom", LAYERS, unit="patient")
     rows = table.groupby(["map", "image", "group"])["auprc"].mean()
     difference = (rows["Score-CAM at relu"] - rows["CAM at pool2"]).groupby("group").mean().mean()
     assert ahead["loc.phantom.scorecam_relu_minus_cam.auprc"].value == pytest.approx(difference)
-    assert len(ahead) == 4
+    floor = (rows["Grad-CAM++ at relu"] - rows["floor: brightest pixels"]).groupby("group").mean().mean()
+    assert ahead["loc.phantom.gradcampp_relu_minus_brightest.auprc"].value == pytest.approx(floor)
+    assert len(ahead) == 3 * 2 * 2
     summary = methods.methods_summary(table)
     assert summary["auprc"].is_monotonic_decreasing and (summary["undefined"] == 0).all()
 

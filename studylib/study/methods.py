@@ -11,8 +11,9 @@ from studylib.cam import METHODS, explain
 from studylib.metrics import localisation
 from studylib.metrics.intervals import Estimate
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import BATCH, Pictures, as_images, map_difference
+from studylib.study.mapping import BATCH, Pictures, as_images, floor_maps, map_difference
 
+FLOORS = {"brightest": "floor: brightest pixels", "centre": "floor: centred blob"}
 SHOWN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "scorecam", "crm")
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
 NETWORKS = 3  # Score-CAM takes a pass a channel: more networks would take longer than training them
@@ -37,15 +38,17 @@ def upsampled(maps: torch.Tensor, side: int, interpolation: str = "bilinear") ->
 
 
 def methods_table(fits: Fits, arm: str, pictures_for, layers: tuple[str, ...]) -> pd.DataFrame:
-    """Pixel AUPRC of every map of an arm's first networks, one row a picture, network and map: columns image, group,
-    repeat, map, auprc, undefined. pictures_for: network -> Pictures with masks.
+    """Pixel AUPRC of every map of an arm's first networks and of two floors, one row a picture, network and map:
+    columns image, group, repeat, map, auprc, undefined. pictures_for: network -> Pictures with masks.
     """
     tables = []
     for t in fits.select(arm)[:NETWORKS]:
         pictures = pictures_for(t)
-        for (method, layer), maps in method_maps(t, pictures, layers).items():
-            values = localisation.pixel_auprc(upsampled(maps, pictures.masks.shape[-1]), pictures.masks)
-            row = {"image": pictures.names, "group": pictures.groups, "map": name_of(method, layer), "auprc": values}
+        side, floors = pictures.masks.shape[-1], floor_maps(pictures, seed=t.run.seed)
+        shown = {name_of(*key): upsampled(maps, side) for key, maps in method_maps(t, pictures, layers).items()}
+        for name, maps in (shown | {words: floors[floor] for floor, words in FLOORS.items()}).items():
+            values = localisation.pixel_auprc(maps, pictures.masks)
+            row = {"image": pictures.names, "group": pictures.groups, "map": name, "auprc": values}
             tables.append(pd.DataFrame(row).assign(repeat=t.run.repeat, undefined=np.isnan(values)))
     return pd.concat(tables, ignore_index=True)
 
@@ -56,13 +59,16 @@ def methods_summary(table: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("auprc", ascending=False, kind="stable")
 
 
-def against_cam(table: pd.DataFrame, where: str, layers: tuple[str, ...], **how) -> dict[str, Estimate]:
-    """Pixel AUPRC of Grad-CAM++ and Score-CAM at each layer minus that of CAM at the last, paired by picture."""
-    base, found = name_of("cam", layers[-1]), {}
-    for method in ("gradcam++", "scorecam"):
+def against(table: pd.DataFrame, where: str, layers: tuple[str, ...], **how) -> dict[str, Estimate]:
+    """Pixel AUPRC of other maps minus that of CAM at the last layer, and minus that of the brightest pixels, paired by
+    picture.
+    """
+    bases, found = {"cam": name_of("cam", layers[-1]), "brightest": FLOORS["brightest"]}, {}
+    for method in ("gradcam", "gradcam++", "scorecam"):
         for layer in layers:
-            name = f"loc.{where}.{method.replace('++', 'pp')}_{layer}_minus_cam.auprc"
-            found[name] = map_difference(table, "auprc", name_of(method, layer), base, **how)
+            for base, words in bases.items():
+                name = f"loc.{where}.{method.replace('++', 'pp')}_{layer}_minus_{base}.auprc"
+                found[name] = map_difference(table, "auprc", name_of(method, layer), words, **how)
     return found
 
 
