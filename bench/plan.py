@@ -37,7 +37,7 @@ def groups() -> list[Group]:
         *(Group(name, 1, peers=whole) for name in resnets),
         *(Group(name, 16, layers, peers=whole) for name in resnets for layers in (1, 3)),
         Group("resnet18", 1, kind="scorecam"),
-        Group("resnet18", 4, kind="curves"),
+        Group("resnet18", 2, kind="curves"),
         *(Group(name, 16, layers, peers=single) for name in ("mobilenet_v2", "densenet121") for layers in (1, 3)),
         *(Group(name, 64, peers=single) for name in resnets),
         *(Group(name, 16, layers, peers=single[:2]) for name in ("vit_b_16", "vgg19") for layers in (1, 3)),
@@ -82,5 +82,5 @@ def finished(table: pd.DataFrame, group: Group) -> bool:
 def keep(table: pd.DataFrame, file: Path) -> None:
     """Write the whole table or nothing of it."""
     beside = file.with_suffix(".partial")
-    table[COLUMNS].to_csv(beside, index=False)
+    table.reindex(columns=COLUMNS).to_csv(beside, index=False)
     beside.rename(file)

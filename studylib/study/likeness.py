@@ -81,16 +81,19 @@ def between_networks(first: list[Trained], second: list[Trained], pictures_for: 
 
     pictures_for: network -> Pictures, the same rows for each at its own size. Maps come to the smaller grid.
     """
+    networks = {t.run.name: t for t in (*first, *second)}
+    seen = {name: pictures_for(t) for name, t in networks.items()}
+    maps = {name: torch.from_numpy(class_maps(t.fit.model(), seen[name].pixels)[0]) for name, t in networks.items()}
     pairs = combinations(first, 2) if first is second else [(a, b) for a in first for b in second]
     tables = []
-    for a, b in pairs:
-        seen = [pictures_for(t) for t in (a, b)]
-        if not np.array_equal(seen[0].names, seen[1].names):
-            raise ValueError(f"{a.run.name} and {b.run.name} were not given the same pictures")
-        maps = [torch.from_numpy(class_maps(t.fit.model(), p.pixels)[0]) for t, p in zip((a, b), seen, strict=True)]
-        grid = min(tuple(m.shape[1:]) for m in maps)
-        ours, theirs = (m.numpy() if tuple(m.shape[1:]) == grid else resize(m, grid).numpy() for m in maps)
-        tables.append(beside_pairs(seen[0], ours, theirs, a.run.seed, pair=f"{a.run.name}, {b.run.name}"))
+    for a, b in ((one.run.name, other.run.name) for one, other in pairs):
+        if not np.array_equal(seen[a].names, seen[b].names):
+            raise ValueError(f"{a} and {b} were not given the same pictures")
+        grid = min(tuple(maps[name].shape[1:]) for name in (a, b))
+        ours, theirs = (
+            m.numpy() if tuple(m.shape[1:]) == grid else resize(m, grid).numpy() for m in (maps[a], maps[b])
+        )
+        tables.append(beside_pairs(seen[a], ours, theirs, networks[a].run.seed, pair=f"{a}, {b}"))
     return pd.concat(tables, ignore_index=True)
 
 
