@@ -104,3 +104,33 @@ def test_what_cannot_be_prepared():
         prepare(lambda x: x)
     with pytest.raises(ValueError, match="dtype is torch.int8; it must be floating point"):
         prepare(nn.Linear(2, 2), dtype=torch.int8)
+
+
+class Branching(nn.Module):
+    """What no tracer can follow: a path that depends on a value. It may hold a convolution of another part."""
+
+    def __init__(self, borrowed: nn.Module | None = None):
+        super().__init__()
+        self.borrowed = borrowed
+
+    def forward(self, x):
+        return x * 2 if x.sum() > 0 else x if self.borrowed is None else self.borrowed(x)
+
+
+class Held(nn.Module):
+    def __init__(self, borrow: bool):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.part, self.fc = Branching(self.conv if borrow else None), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.fc(self.part(self.norm(self.conv(x)).relu()).mean((2, 3)))
+
+
+@pytest.mark.parametrize(("borrow", "pairs"), [(False, [("conv", "norm")]), (True, [])])
+def test_around_a_part_that_cannot_be_traced_the_rest_is_folded_unless_the_part_uses_it(borrow, pairs):
+    torch.manual_seed(0)
+    model, x = lively(Held(borrow)).eval(), torch.randn(2, 3, 8, 8)
+    assert foldable(model) == pairs
+    with torch.no_grad():
+        torch.testing.assert_close(prepare(model)(x), model(x), rtol=1e-5, atol=1e-6)

@@ -19,8 +19,8 @@ def prepare(model: nn.Module, *, dtype: torch.dtype | None = None) -> nn.Module:
     names (a folded batch norm becomes an Identity), so `explain` finds the same layers. Hooks stay with the model.
 
     dtype: torch.bfloat16 computes in that precision (logits then differ in the third digit); images may stay float32,
-    and logits come back as float32. Which batch norms follow which convolution is read by torch.fx; a forward that it
-    cannot trace (control flow on values) is left unfolded. Raises TypeError for what is no module, ValueError for a
+    and logits come back as float32. Which batch norms follow which convolution is read by torch.fx; what it cannot
+    trace (control flow on values) is left unfolded. Raises TypeError for what is no module, ValueError for a
     dtype that is not floating point.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
@@ -44,12 +44,15 @@ def prepare(model: nn.Module, *, dtype: torch.dtype | None = None) -> nn.Module:
 
 
 def foldable(model: nn.Module) -> list[tuple[str, str]]:
-    """Names of (convolution, batch norm): the second alone reads the first, each runs once; none if not traceable."""
-    try:
-        graph = torch.fx.symbolic_trace(model).graph
-    except Exception:  # tracing runs the model's own code on stand-ins: whatever that raises means "not traceable"
+    """Names of (convolution, batch norm): the second alone reads the first, each runs once; none if not traceable.
+
+    Where a part of the model cannot be traced, the model's own forward is, its parts taken as they are.
+    """
+    graph = _traced(model)
+    if graph is None:
         return []
     modules = dict(model.named_modules())
+    names = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
     runs = Counter(node.target for node in graph.nodes if node.op == "call_module")
     found = []
     for node in graph.nodes:
@@ -62,10 +65,27 @@ def foldable(model: nn.Module) -> list[tuple[str, str]]:
             and type(modules[before.target]) is nn.Conv2d
             and len(before.users) == 1
             and runs[before.target] == runs[node.target] == 1
+            and names[id(modules[before.target])] == names[id(modules[node.target])] == 1  # no part uses them unseen
             and modules[node.target].running_mean is not None  # without, each batch has statistics of its own
         ):
             found.append((before.target, node.target))
     return found
+
+
+class _Parts(torch.fx.Tracer):
+    """Traces the model's own forward and its Sequentials; every other module is taken as it is."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return not isinstance(m, nn.Sequential)
+
+
+def _traced(model: nn.Module) -> torch.fx.Graph | None:
+    for tracer in (torch.fx.Tracer(), _Parts()):
+        try:
+            return tracer.trace(model)
+        except Exception:  # tracing runs the model's own code on stand-ins: whatever it raises means "not traceable"
+            continue
+    return None
 
 
 def _images_to(dtype: torch.dtype, _module: nn.Module, inputs: tuple) -> tuple:
