@@ -14,6 +14,7 @@ from studylib.study.record import ReportError, clear_remains, explained, whole_f
 from studylib.study.root import find_root, reports_folder, runs_folder
 from studylib.study.settings import SettingsError, check_parameters, load_settings
 from studylib.training.locks import lock
+from studylib.training.memory import keeping_buffers
 
 ADDRESS = re.compile(r"(<[^<>]*?) at 0x[0-9a-fA-F]+(>)")
 
@@ -98,11 +99,13 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
     from nbclient.exceptions import DeadKernelError
 
     output = folder / notebook.name
-    names = ("STUDYLIB_REPORT", "STUDYLIB_HOME", "OMP_NUM_THREADS", "IPYTHONDIR")
+    kernel = keeping_buffers()  # half of the time of a report went into clearing pages
+    names = ("STUDYLIB_REPORT", "STUDYLIB_HOME", "OMP_NUM_THREADS", "IPYTHONDIR", *kernel)
     before = {name: os.environ.get(name) for name in names}
     profile = quiet_profile(folder)
     os.environ |= {"STUDYLIB_REPORT": str(folder), "STUDYLIB_HOME": str(root), "IPYTHONDIR": str(profile)}
-    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    for name, value in (kernel | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}).items():
+        os.environ.setdefault(name, value)
     try:
         papermill.execute_notebook(str(notebook), str(output), parameters=parameters, progress_bar=False, cwd=str(root))
     except papermill.PapermillExecutionError as error:

@@ -9,6 +9,14 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
+def keeping_buffers() -> dict[str, str]:
+    """Environment variables that ask the same of a process to be started; glibc alone reads them."""
+    return {
+        "THP_MEM_ALLOC_ENABLE": "1",
+        "GLIBC_TUNABLES": f"glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold={2**31 - 1}",
+    }
+
+
 def keep_buffers() -> None:
     """Ask the C library to keep freed memory, and torch for huge pages; call before torch is imported.
 
