@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from studylib.metrics import faithfulness as faith
 
 
-def mean_score(images, rows):
+def mean_score(images):
     """Return the mean brightness, a 'probability' whose curve is known for every order."""
     return images.mean((1, 2, 3))
 
@@ -77,11 +77,7 @@ def test_exact_rank_counts_on_a_map_that_is_nearly_all_zero():
 def test_one_map_serves_all_channels_of_its_image():
     maps, seen = ranked(), []
     faith.deletion(
-        lambda x, rows: seen.append(x) or mean_score(x, rows),
-        images_of(maps + 1) / 2,
-        maps,
-        baseline="zero",
-        blocks=None,
+        lambda x: seen.append(x) or mean_score(x), images_of(maps + 1) / 2, maps, baseline="zero", blocks=None
     )
     for image in seen:
         gone = image[0] == 0
@@ -95,12 +91,7 @@ def test_blocks_go_as_a_whole_in_the_order_of_their_means():
     maps[0, 2:4, 4:6] = 2
     seen = []
     faith.deletion(
-        lambda x, rows: seen.append(x) or mean_score(x, rows),
-        torch.ones(1, 1, 6, 6),
-        maps,
-        baseline="zero",
-        blocks=3,
-        steps=9,
+        lambda x: seen.append(x) or mean_score(x), torch.ones(1, 1, 6, 6), maps, baseline="zero", blocks=3, steps=9
     )
     first, second = (torch.nonzero(seen[k][0, 0] == 0) for k in (1, 2))
     assert first.tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]
@@ -132,9 +123,9 @@ def test_baselines():
     maps = np.random.default_rng(0).random((2, 30, 40))
     last = []
 
-    def keep_last(x, rows):
+    def keep_last(x):
         last[:] = [x]
-        return mean_score(x, rows)
+        return mean_score(x)
 
     faith.deletion(keep_last, images, maps, baseline="mean")
     assert torch.allclose(last[0], images.mean((2, 3), keepdim=True).expand_as(images))
@@ -177,38 +168,15 @@ def test_ties_follow_the_seed():
 def test_logits_wrong_lengths_and_raw_images_are_refused():
     maps, images = ranked(2), images_of(ranked(2))
     with pytest.raises(ValueError, match="score lies in .* expected probabilities, not logits"):
-        faith.deletion(lambda x, rows: mean_score(x, rows) - 3, images, maps)
+        faith.deletion(lambda x: mean_score(x) - 3, images, maps)
     with pytest.raises(ValueError, match=r"score has shape \(2, 1\).*\(2,\)"):
-        faith.deletion(lambda x, rows: mean_score(x, rows)[:, None], images, maps)
+        faith.deletion(lambda x: mean_score(x)[:, None], images, maps)
     with pytest.raises(ValueError, match="torch.uint8.*scaled floats"):
         faith.deletion(mean_score, images.byte(), maps)
     with pytest.raises(ValueError, match=r"expected \(N, C, H, W\) and \(N, H, W\)"):
         faith.deletion(mean_score, images, maps[:, :4])
     with pytest.raises(ValueError, match="before lies in -1 to 2; expected probabilities"):
         faith.average_drop([-1.0, 2.0], [0.1, 0.2])
-
-
-def of_each(images, rows):
-    """Return a score that differs by image, so that a mix-up of rows shows."""
-    return images.mean((1, 2, 3)) / (1 + rows)
-
-
-@pytest.mark.parametrize("batch_size", [None, 1, 2, 5])
-def test_both_curves_at_once_equal_each_alone_whatever_the_batch_and_score_the_ends_once(batch_size):
-    maps, calls = ranked(5), []
-
-    def score(images, rows):
-        calls.append(len(rows))
-        return of_each(images, rows)
-
-    options = {"baseline": "mean", "steps": 8, "rng": 3}
-    both = faith.deletion_and_insertion(score, images_of(maps), maps, batch_size=batch_size, **options)
-    assert sum(calls) == 5 * 2 * 8 and max(calls) <= (batch_size or 5)  # 2 (S + 1) without the shared ends
-    for curve, alone in zip(both, (faith.deletion, faith.insertion), strict=True):
-        single = alone(of_each, images_of(maps), maps, **options)
-        assert np.array_equal(curve.scores, single.scores) and np.array_equal(curve.intact, single.intact)
-    with pytest.raises(ValueError, match="batch_size is 0; it must be 1 image or more"):
-        faith.deletion(score, images_of(maps), maps, batch_size=0)
 
 
 def test_average_drop_and_increase_by_hand():
@@ -224,3 +192,139 @@ def test_multiplied_scales_by_the_maximum_and_drops_the_negative():
     result = faith.multiplied(images, maps)
     assert result[0, 1].tolist() == [[1, 0.5], [0, 0]] and result.dtype == torch.float32
     assert torch.isnan(result[1]).all() and (images == 1).all()
+
+
+def small_network(side: int = 20):
+    """Return a network in float64 with three classes, its images (5, 3, side, side) and maps, one of them flat."""
+    generator = torch.Generator().manual_seed(0)
+    pool = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.ReLU(), pool, torch.nn.Linear(6, 3)).double()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64))
+    maps = np.random.default_rng(0).normal(size=(5, side, side))
+    maps[2] = 1.0
+    return model, torch.rand(5, 3, side, side, dtype=torch.float64, generator=generator), maps
+
+
+@pytest.mark.parametrize("baseline", ["blur", "mean", "zero"])
+def test_both_curves_at_once_are_bit_for_bit_the_two_alone_and_share_their_ends(baseline):
+    model, images, maps = small_network()
+    calls = []
+
+    def score(x):
+        calls.append(len(x))
+        return model(x).softmax(1)[:, 1]
+
+    options = {"baseline": baseline, "steps": 12, "rng": 3}
+    alone = [of(score, images, maps, **options) for of in (faith.deletion, faith.insertion)]
+    assert len(calls) == 2 * 13
+    calls.clear()
+    both = faith.deletion_and_insertion(score, images, maps, **options)
+    assert calls == [5] * (2 * 12)  # the whole image and the baseline are shown once
+    for a, b in zip(alone, both, strict=True):
+        for name in ("shares", "scores", "intact", "area"):
+            assert np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True)
+    assert np.isnan(both[0].area).tolist() == [False, False, True, False, False]
+    assert np.array_equal(both[0].scores[:, 0], both[1].scores[:, -1], equal_nan=True)
+    assert np.array_equal(both[0].scores[:, -1], both[1].scores[:, 0], equal_nan=True)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 7, 11, 1000])
+def test_a_batch_size_bounds_the_forward_and_changes_no_score(batch_size):
+    model, images, maps = small_network()
+    target, sizes = torch.tensor([0, 1, 2, 1, 0]), []
+
+    def score(x, rows):
+        sizes.append(len(x))
+        return model(x).softmax(1)[torch.arange(len(x)), target[rows]]
+
+    def every_image(x):
+        return model(x).softmax(1)[torch.arange(5), target]
+
+    bounded = faith.deletion_and_insertion(score, images, maps, steps=6, batch_size=batch_size)
+    assert max(sizes) <= batch_size and sum(sizes) == 5 * 2 * 6
+    whole = faith.deletion_and_insertion(every_image, images, maps, steps=6)
+    for a, b in zip(bounded, whole, strict=True):
+        # the same sums in another blocking: a few units in the last place of float64
+        assert a.scores == pytest.approx(b.scores, abs=1e-14, nan_ok=True)
+    with pytest.raises(ValueError, match="batch_size is 0; it counts images"):
+        faith.deletion(score, images, maps, batch_size=0)
+
+
+def by_hand(score, image, map_, baseline, cumulative, inserted) -> tuple[list[float], list[float]]:
+    """Return saliency and change of one image pixel by pixel, written without the module."""
+    saliency, change = [], []
+    order = np.argsort(-map_.ravel(), kind="stable")
+    start, other = (baseline, image) if inserted else (image, baseline)
+    current = start.clone()
+    for place in order:
+        row, column = divmod(int(place), map_.shape[1])
+        after = current.clone()
+        after[:, row, column] = other[:, row, column]
+        drop = float(score(current[None])[0] - score(after[None])[0])
+        saliency.append(map_[row, column])
+        change.append(-drop if inserted else drop)
+        current = after if cumulative else start.clone()
+    return saliency, change
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+@pytest.mark.parametrize("inserted", [True, False])
+def test_correlations_of_saliency_and_change_as_scipy_one_pixel_at_a_time(cumulative, inserted):
+    model, images, maps = small_network(side=6)
+
+    def score(x):
+        return model(x).softmax(1)[:, 1]
+
+    of = faith.insertion_correlation if inserted else faith.deletion_correlation
+    options = {"baseline": "zero", "blocks": None, "cumulative": cumulative}
+    plain, ranked = of(score, images, maps, **options), of(score, images, maps, ranked=True, **options)
+    assert np.isnan(plain).tolist() == np.isnan(ranked).tolist() == [False, False, True, False, False]
+    with torch.no_grad():
+        for k in (0, 1, 3, 4):
+            pair = by_hand(score, images[k], maps[k], torch.zeros_like(images[k]), cumulative, inserted)
+            assert plain[k] == pytest.approx(stats.pearsonr(*pair).statistic, abs=1e-9)
+            assert ranked[k] == pytest.approx(stats.spearmanr(*pair).statistic, abs=1e-9)
+
+
+def test_a_map_that_is_the_drop_correlates_fully_and_its_negative_inversely():
+    maps = ranked(2)
+    images = images_of(maps)
+    for of in (faith.deletion_correlation, faith.insertion_correlation):
+        for cumulative in (True, False):
+            options = {"baseline": "zero", "blocks": None, "cumulative": cumulative}
+            assert of(mean_score, images, maps, **options) == pytest.approx(1, abs=1e-9)
+            assert of(mean_score, images, 3 - 2 * maps, **options) == pytest.approx(-1, abs=1e-9)
+    # it judges values, not order: the tenth power ranks places alike, and goes with the drop less
+    bent = faith.deletion_correlation(mean_score, images, maps**10, baseline="zero", blocks=None)
+    assert (bent < 0.8).all()
+    assert faith.deletion_correlation(
+        mean_score, images, maps**10, baseline="zero", blocks=None, ranked=True
+    ) == pytest.approx(1)
+
+
+def test_steps_of_several_places_correlate_their_mean_saliency():
+    maps = ranked(side=6)
+    falling = np.sort(maps.ravel())[::-1].reshape(4, 9)
+    squares = torch.tensor(maps**2)[:, None]  # what goes is the square of what the map says
+    value = faith.deletion_correlation(mean_score, squares, maps, baseline="zero", blocks=None, steps=4)
+    assert value[0] == pytest.approx(stats.pearsonr(falling.mean(1), (falling**2).mean(1)).statistic)
+    blocks = np.arange(9.0).reshape(1, 3, 3)
+    value = faith.deletion_correlation(mean_score, torch.ones(1, 1, 6, 6), blocks.repeat(2, 1).repeat(2, 2), blocks=3)
+    assert math.isnan(value[0])  # the baseline is the image: nothing drops
+
+
+def test_a_correlation_is_undefined_with_two_values_of_saliency_or_a_flat_drop():
+    maps = ranked(3)
+    images = images_of(maps)
+    two = (maps > 0.5).astype(float)
+    options = {"baseline": "zero", "blocks": None}
+    assert np.isnan(faith.deletion_correlation(mean_score, images, two, **options)).all()
+    three = two + (maps > 0.9)
+    assert np.isfinite(faith.deletion_correlation(mean_score, images, three, **options)).all()
+    for kind in (torch.float64, torch.float32):  # every pixel takes the same away, but for rounding
+        even = torch.full((3, 1, 8, 8), 0.3, dtype=kind)
+        assert np.isnan(faith.deletion_correlation(mean_score, even, maps, **options)).all()
+    with pytest.raises(ValueError, match=r"steps is 65; .* at most one a place \(64\)"):
+        faith.deletion_correlation(mean_score, images, maps, steps=65, **options)

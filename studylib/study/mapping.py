@@ -190,7 +190,7 @@ def curve_table(trained: Trained, pictures: Pictures, steps: int) -> pd.DataFram
     orders = {"map": maps[logits > 0]} | floor_maps(called, seed=trained.run.seed)
 
     @torch.inference_mode()
-    def probability(images: torch.Tensor, _rows: torch.Tensor) -> torch.Tensor:
+    def probability(images: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(model(images)[:, -1])
 
     images = as_images(called.pixels)
