@@ -224,7 +224,8 @@ def test_readme_lists_every_study():
 
 def test_readme_explains_verdicts_as_the_reports_do():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = dict(re.findall(r"^\| (?:\S )?`([a-z-]+(?: [a-z]+)?)` \| (.+) \|$", readme, re.M))
+    section = readme.split("## How to read a verdict")[1].split("\n## ")[0]
+    table = dict(re.findall(r"^\| (?:\S )?`([a-z-]+(?: [a-z]+)?)` \| (.+) \|$", section, re.M))
     expected = {word: meaning for word, (_, meaning) in VERDICT_MARKS.items()} | EVIDENCE
     assert table == expected
 
