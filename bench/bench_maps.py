@@ -60,7 +60,8 @@ def measure(chosen: list[Group], rounds: int, peaks: Peaks, file: Path) -> None:
 
 def title(group: Group) -> str:
     layers = "last layer" if group.layers == 1 else f"{group.layers} layers"
-    return f"{group.network}, {group.kind}, {group.batch} x {SIDE}, {layers}"
+    classes = f", {group.batch} classes" if group.kind == "crm" else ""
+    return f"{group.network}, {group.kind}{classes}, {images_of(group)} x {SIDE}, {layers}"
 
 
 def measured(group: Group, rounds: int, peaks: Peaks) -> list[dict]:

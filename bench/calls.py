@@ -7,7 +7,7 @@ from collections.abc import Callable
 import peers
 import torch
 from networks import NETWORKS, Network, forward, images
-from plan import BF16, Group, crm_of
+from plan import BF16, Group, crm_of, rows_of
 from torch import Tensor, nn
 
 from studylib.cam import explain, prepare
@@ -38,10 +38,11 @@ def _maps(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
     def ours(used: nn.Module, which: tuple[str, ...] = methods) -> Call:
         return lambda: explain(used, x, which, layers=layers)
 
-    found = {("studylib", "all"): ours(model), ("studylib+prepare", "all"): ours(ready), (BF16, "all"): ours(half)}
-    if any(which == "gradcam" for _, which in group.peers):
-        found |= {("studylib", "gradcam"): ours(model, ("gradcam",))}
-        found |= {("studylib+prepare", "gradcam"): ours(ready, ("gradcam",))}
+    used = {"studylib": model, "studylib+prepare": ready, BF16: half}
+    found: dict[tuple[str, str], Call] = {}
+    for candidate, which in rows_of(group):
+        if candidate in used:
+            found[candidate, which] = ours(used[candidate], methods if which == "all" else (which,))
     made = {
         "torchcam": peers.torchcam_maps,
         "pytorch-grad-cam": peers.pytorch_grad_cam_maps,
@@ -105,24 +106,33 @@ def _curves(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
 
 def _crm(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
     """CRM of 16 images from their 512 x 7 x 7 features for 2, 5 or 20 classes (`batch` holds the classes), in closed
-    form and by removing one place after the other; the plain pass is the network's that makes such features.
+    form and by removing one place after the other, of one image or of all at a time; the plain pass is the network's
+    that makes such features.
     """
     model, x = NETWORKS[group.network].build(), images(16)
     features = torch.rand(16, 512, 7, 7, generator=torch.Generator().manual_seed(1))
     weights = torch.randn(group.batch, 512, 1, 1, generator=torch.Generator().manual_seed(2))
 
+    def removed(some: Tensor, row: int, column: int) -> Tensor:
+        less = some.clone()
+        less[:, :, row, column] = 0
+        return less.mean((2, 3)) @ weights.flatten(1).T
+
     @torch.inference_mode()
-    def loop() -> Tensor:
-        scores = features.mean((2, 3)) @ weights.flatten(1).T
-        made = features.new_empty(16, 7, 7)
-        for row in range(7):
-            for column in range(7):
-                without = features.clone()
-                without[:, :, row, column] = 0
-                made[:, row, column] = (scores - without.mean((2, 3)) @ weights.flatten(1).T).square().sum(1)
+    def loop(at_once: int = 1) -> Tensor:
+        scores, made = features.mean((2, 3)) @ weights.flatten(1).T, features.new_empty(16, 7, 7)
+        for rows in torch.arange(16).split(at_once):
+            for row in range(7):
+                for column in range(7):
+                    lost = scores[rows] - removed(features[rows], row, column)
+                    made[rows, row, column] = lost.square().sum(1)
         return made
 
     closed = torch.inference_mode()(lambda: crm(features, weights))
     torch.testing.assert_close(closed(), loop(), rtol=1e-3, atol=1e-6)
     classes = crm_of(group.batch)
-    return lambda: forward(model, x), {("studylib", classes): closed, ("loop", classes): loop}
+    return lambda: forward(model, x), {
+        ("studylib", classes): closed,
+        ("loop", classes): loop,
+        ("loop over batches", classes): lambda: loop(16),
+    }

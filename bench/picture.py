@@ -31,7 +31,7 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
         "candidate has (ours seven on pooled heads, else five; torchcam five on pooled heads, else four;",
         "pytorch-grad-cam five). Score-CAM: 64 channels of one image over 64 passes. Deletion and insertion: 2 images,",
         "32 steps each, over 128 passes (Quantus: deletion alone). `crm`: two classes, from given features, over the",
-        "pass that makes them; `loop` removes one place after the other.",
+        "pass that makes them; `loop` removes one place of one image after the other.",
         "",
         "| network | images | layers | candidate | maps | ratio | interval | peak MiB | of plain |",
         "|---|---|---|---|---|---|---|---|---|",

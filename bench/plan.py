@@ -18,20 +18,23 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that are measured in one go. kind: maps, scorecam, curves or crm; peers: which of them, with which maps."""
+    """Rows that are measured in one go. kind: maps, scorecam, curves or crm; peers: which of them, with which maps;
+    brief: of ours only all maps, plain and prepared (large networks and batches, where a round takes long).
+    """
 
     network: str
     batch: int
     layers: int = 1
     kind: str = "maps"
     peers: tuple[tuple[str, str], ...] = ()  # (library, "all" or "gradcam")
+    brief: bool = False
 
 
 def groups() -> list[Group]:
     """Everything, the quick ones first."""
     whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
     single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))
-    resnets = ("resnet18", "resnet50")
+    resnets, large = ("resnet18", "resnet50"), ("vit_b_16", "vgg19")
     return [
         *(Group("resnet18", classes, kind="crm") for classes in CRM_CLASSES),
         *(Group(name, 1, peers=whole) for name in resnets),
@@ -39,8 +42,9 @@ def groups() -> list[Group]:
         Group("resnet18", 1, kind="scorecam"),
         Group("resnet18", 2, kind="curves"),
         *(Group(name, 16, layers, peers=single) for name in ("mobilenet_v2", "densenet121") for layers in (1, 3)),
-        *(Group(name, 64, peers=single) for name in resnets),
-        *(Group(name, 16, layers, peers=single[:2]) for name in ("vit_b_16", "vgg19") for layers in (1, 3)),
+        *(Group(name, 64, peers=single[:1], brief=True) for name in resnets),
+        *(Group(name, 16, peers=single[:2], brief=True) for name in large),
+        *(Group(name, 16, 3, brief=True) for name in large),
     ]
 
 
@@ -48,17 +52,22 @@ def rows_of(group: Group) -> Iterator[tuple[str, str]]:
     """Candidate and methods of each row that `candidates` measures, without building anything."""
     both = ("studylib", "studylib+prepare")
     if group.kind == "maps":
-        yield from (("studylib", "all"), ("studylib+prepare", "all"), (BF16, "all"))
-        yield from ((name, "gradcam") for name in both if any(w == "gradcam" for _, w in group.peers))
+        yield from ((name, "all") for name in (both if group.brief else (*both, BF16)))
+        yield from ((name, "gradcam") for name in both if _has_single(group))
         yield from group.peers
     elif group.kind == "crm":
-        yield from ((name, crm_of(group.batch)) for name in ("studylib", "loop"))
+        yield from ((name, crm_of(group.batch)) for name in ("studylib", "loop", "loop over batches"))
     elif group.kind == "scorecam":
         yield from ((name, "scorecam") for name in (*both, BF16, "torchcam", "pytorch-grad-cam"))
         yield "studylib+prepare", "scorecam (all classes)"
     else:
         yield from ((name, "deletion+insertion") for name in (*both, BF16, "torchcam"))
         yield "quantus", "deletion"
+
+
+def _has_single(group: Group) -> bool:
+    """Whether our Grad-CAM alone stands beside a peer's."""
+    return not group.brief and any(which == "gradcam" for _, which in group.peers)
 
 
 def crm_of(classes: int) -> str:

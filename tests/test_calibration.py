@@ -143,3 +143,67 @@ def test_logits_and_class_indices_are_refused():
         cal.brier([0, 2], [0.1, 0.3])
     with pytest.raises(ValueError, match="'mass' or 'width'"):
         cal.ece([0, 1], [0.1, 0.3], equal="size")
+
+
+def drawn_classes(n=500, classes=4, seed=0):
+    """Return labels and probabilities (n, classes) of a network that is too sure, and weights."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(0, 1.5, (n, classes))
+    true = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    y = (true.cumsum(1) > rng.random((n, 1))).argmax(1)
+    return y, cal.probabilities_at(2 * z), rng.integers(0, 4, n)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_ece_of_the_top_label_as_torchmetrics(classes):
+    y, p, _ = drawn_classes(classes=classes)
+    for bins in (10, 15):
+        theirs = multiclass_calibration_error(torch.tensor(p), torch.tensor(y), classes, n_bins=bins)
+        # torchmetrics adds up in float32
+        assert cal.ece(*cal.top_label(y, p), bins=bins, equal="width") == pytest.approx(float(theirs), abs=1e-6)
+    right, confidence = cal.top_label(torch.tensor(y), torch.tensor(p))
+    assert right.mean() == pytest.approx((p.argmax(1) == y).mean()) and confidence.min() > 1 / classes
+    assert (cal.recalibration(right, confidence).slope < 1) and cal.ece(right, confidence) > 0.05
+
+
+def test_top_label_by_hand():
+    right, confidence = cal.top_label([1, 0, 2], [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.3, 0.1]])
+    assert right.tolist() == [1, 1, 0] and confidence.tolist() == [0.5, 0.4, 0.6]  # a tie goes to the first class
+    assert cal.top_label([0], [[1.0005, 0.0]])[1] == 1
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_multiclass_brier_and_nll_as_scikit_learn(classes):
+    y, p, w = drawn_classes(classes=classes)
+    names = list(range(classes))
+    corner = np.eye(classes)[y]
+    assert cal.multiclass_brier(y, p, w) == pytest.approx(np.average(((p - corner) ** 2).sum(1), weights=w))
+    theirs = sk.brier_score_loss(y, p, sample_weight=w, labels=names, scale_by_half=False)
+    assert cal.multiclass_brier(y, p, w) == pytest.approx(theirs)
+    assert cal.multiclass_nll(y, p, w) == pytest.approx(sk.log_loss(y, p, sample_weight=w, labels=names))
+    assert cal.multiclass_nll(y, p) == pytest.approx(
+        float(torch.nn.functional.nll_loss(torch.tensor(p).log(), torch.tensor(y)))
+    )
+    if classes == 2:
+        assert cal.multiclass_brier(y, p, w) == pytest.approx(2 * cal.brier(y, p[:, 1], w))
+        assert cal.multiclass_nll(y, p, w) == pytest.approx(cal.nll(y, p[:, 1], w))
+
+
+def test_multiclass_brier_and_nll_by_hand_and_at_their_ends():
+    assert cal.multiclass_brier([2], [[0.2, 0.5, 0.3]]) == pytest.approx(0.04 + 0.25 + 0.49)
+    assert cal.multiclass_brier([0], [[0.0, 1.0, 0.0]]) == 2
+    assert cal.multiclass_nll([2, 1], [[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]]) == pytest.approx(-math.log(0.15) / 2)
+    assert cal.multiclass_nll([0], [[0.0, 1.0]]) == pytest.approx(-math.log(1e-7))
+    for measure in (cal.multiclass_brier, cal.multiclass_nll):
+        assert math.isnan(measure([0, 1], [[math.nan, 1], [0.5, 0.5]]))
+        assert math.isnan(measure(np.zeros(0, int), np.zeros((0, 3))))
+        assert math.isnan(measure([0], [[0.5, 0.5]], np.zeros(1)))
+
+
+def test_logits_or_labels_beyond_the_classes_are_refused():
+    with pytest.raises(ValueError, match="sum to 1; found -1 .*are these logits"):
+        cal.multiclass_brier([0], [[3.0, -1.0]])
+    with pytest.raises(ValueError, match=r"indices from 0 to 1; found \[2\]"):
+        cal.top_label([2], [[0.5, 0.5]])
+    with pytest.raises(ValueError, match=r"labels \(2,\), probabilities \(2,\)"):
+        cal.multiclass_nll([0, 1], [0.4, 0.6])

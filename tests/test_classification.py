@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sk
-from torchmetrics.functional.classification import binary_auroc, multiclass_accuracy
+from torchmetrics.functional import classification as tm
 
 from studylib.metrics import classification as cls
 
@@ -55,7 +55,7 @@ def test_as_scikit_learn_with_weights(classes):
 def test_auroc_with_ties_as_scikit_learn_and_torchmetrics():
     y, _, scores, w = drawn()
     assert cls.auroc(y, scores, w) == pytest.approx(sk.roc_auc_score(y, scores, sample_weight=w), abs=1e-12)
-    theirs = binary_auroc(torch.tensor(scores).sigmoid(), torch.tensor(y))
+    theirs = tm.binary_auroc(torch.tensor(scores).sigmoid(), torch.tensor(y))
     assert cls.auroc(y, scores) == pytest.approx(float(theirs), abs=1e-6)  # float32
     # pairs (0.4, 0.4) tied, (0.4, 0.1) won, (0.2, 0.4) lost, (0.2, 0.1) won
     assert cls.auroc([1, 0, 1, 0], [0.4, 0.4, 0.2, 0.1]) == 2.5 / 4
@@ -63,7 +63,7 @@ def test_auroc_with_ties_as_scikit_learn_and_torchmetrics():
 
 def test_balanced_accuracy_as_torchmetrics():
     y, said, _, _ = drawn(classes=3)
-    theirs = multiclass_accuracy(torch.tensor(said), torch.tensor(y), num_classes=3, average="macro")
+    theirs = tm.multiclass_accuracy(torch.tensor(said), torch.tensor(y), num_classes=3, average="macro")
     assert cls.balanced_accuracy(torch.tensor(y), torch.tensor(said)) == pytest.approx(float(theirs), abs=1e-6)
 
 
@@ -104,3 +104,48 @@ def test_confusion_over_named_classes():
     assert cls.confusion([0, 2], [0, 0], classes=[2, 0]).tolist() == [[0, 1], [0, 1]]
     with pytest.raises(ValueError, match=r"found class \[2\]; the classes are \[0, 1\]"):
         cls.confusion([0, 2], [0, 0], classes=2)
+
+
+def test_binary_measures_as_torchmetrics_and_scikit_learn():
+    y, said, _, w = drawn()
+    pair = torch.tensor(said), torch.tensor(y)
+    for ours, theirs in (
+        (cls.accuracy, tm.binary_accuracy), (cls.sensitivity, tm.binary_recall), (cls.precision, tm.binary_precision),
+        (cls.specificity, tm.binary_specificity), (cls.f1, tm.binary_f1_score),
+    ):  # fmt: skip
+        assert ours(y, said) == pytest.approx(float(theirs(*pair)), abs=1e-6)  # float32
+    assert cls.confusion(y, said).tolist() == tm.binary_confusion_matrix(*pair).tolist()
+    assert cls.sensitivity(y, said, w) == pytest.approx(sk.recall_score(y, said, sample_weight=w))
+    assert cls.precision(y, said, w) == pytest.approx(sk.precision_score(y, said, sample_weight=w))
+    assert cls.specificity(y, said, w) == pytest.approx(sk.recall_score(y, said, sample_weight=w, pos_label=0))
+
+
+def test_multiclass_measures_as_torchmetrics():
+    y, said, _, _ = drawn(classes=5)
+    pair = torch.tensor(said), torch.tensor(y)
+    assert cls.accuracy(y, said) == pytest.approx(float(tm.multiclass_accuracy(*pair, 5, average="micro")), abs=1e-6)
+    assert cls.macro_f1(y, said) == pytest.approx(float(tm.multiclass_f1_score(*pair, 5)), abs=1e-6)
+    assert cls.confusion(y, said).tolist() == tm.multiclass_confusion_matrix(*pair, 5).tolist()
+    each = tm.multiclass_specificity(*pair, 5, average=None)
+    assert [cls.specificity(y, said, positive=c) for c in range(5)] == pytest.approx(each.tolist(), abs=1e-6)
+
+
+def test_macro_auroc_as_scikit_learn_and_torchmetrics():
+    rng = np.random.default_rng(0)
+    y, w = rng.integers(0, 4, 300), rng.integers(0, 4, 300)
+    p = rng.random((300, 4)) + np.eye(4)[y] * 0.3
+    p = np.round(p / p.sum(1, keepdims=True), 2)
+    p[:, 3] = 1 - p[:, :3].sum(1)
+    theirs = sk.roc_auc_score(y, p, multi_class="ovr")
+    assert cls.macro_auroc(y, p) == pytest.approx(theirs, abs=1e-12)
+    assert cls.macro_auroc(y, p) == pytest.approx(
+        float(tm.multiclass_auroc(torch.tensor(p), torch.tensor(y), 4)), abs=1e-6
+    )
+    assert cls.macro_auroc(y, p, w) == pytest.approx(cls.macro_auroc(np.repeat(y, w), np.repeat(p, w, 0)))
+    without = cls.macro_auroc(y[y < 3], p[y < 3])  # the fourth class has no rows
+    assert without == pytest.approx(np.mean([cls.auroc(y[y < 3] == c, p[y < 3, c]) for c in range(3)]))
+    assert math.isnan(cls.macro_auroc([1, 1], p[:2])) and math.isnan(
+        cls.macro_auroc(y, np.where(p == p[0, 0], math.nan, p))
+    )
+    with pytest.raises(ValueError, match="indices from 0 to 3"):
+        cls.macro_auroc(y + 1, p)

@@ -1,7 +1,8 @@
-"""Intervals: values by hand, against scipy and against coverage."""
+"""Estimates: values by hand, intervals against scipy and against coverage, and what is said of them."""
 
 from __future__ import annotations
 
+import json
 import math
 import time
 
@@ -12,10 +13,11 @@ from scipy import stats
 
 from studylib.metrics.calibration import ece
 from studylib.metrics.classification import accuracy, auroc
-from studylib.metrics.estimate import Estimate
 from studylib.metrics.intervals import (
+    Estimate,
     difference_between,
     difference_by,
+    exact,
     groups_needed,
     mean_by,
     of_columns,
@@ -32,6 +34,33 @@ def clustered(groups=30, images=5, spread=1.0, noise=0.5, seed=0) -> pd.DataFram
     names = np.repeat([f"p{i:03}" for i in range(groups)], images)
     values = np.repeat(rng.normal(0, spread, groups), images) + rng.normal(0, noise, groups * images)
     return pd.DataFrame({"group": names, "x": values, "y": rng.normal(0, noise, groups * images)})
+
+
+def test_text_of_an_estimate():
+    assert str(Estimate(0.31, 0.26, 0.36, 470, 47, "patient", "")) == "0.31 [0.26, 0.36], n = 470 images, 47 patients"
+    assert str(Estimate(0.31234, 0.26, 0.3649, 470, 1, "patient", "", 0.01234)).endswith("1 patient, p = 0.0123")
+    assert "[0.26, 0.365]" in str(Estimate(0.31, 0.26, 0.3649, 470, 4, "woman", ""))
+    assert str(Estimate(0.3, 0.2, 0.4, 12, 4, "woman", "")).endswith("n = 12 images, 4 women")
+    assert str(Estimate(0.3, 0.2, 0.4, 12, 12, "image", "")) == "0.3 [0.2, 0.4], n = 12 images"
+    assert str(Estimate(math.nan, math.nan, math.nan, 0, 0, "patient", "")).startswith(
+        "undefined [no interval], n = 0 images"
+    )
+    assert str(Estimate(2065.4, 999.6, 1e6, 3, 3, "seed", "")) == "2,065 [1,000, 1,000,000], n = 3 seeds"
+
+
+def test_exact_has_no_interval_to_show():
+    assert str(exact(9697, how="parameters without the gate")) == "9,697"
+    assert str(exact(0.5, n=310, unit="image")) == "0.5, n = 310 images"
+    assert exact(3).low == exact(3).high == 3.0
+
+
+@pytest.mark.parametrize("p", [None, 0.03])
+def test_round_trip_through_json(p):
+    estimate = Estimate(0.5, math.nan, math.inf, 5, 1, "patient", "how", p)
+    row = estimate.to_dict()
+    assert list(row) == ["value", "low", "high", "n", "groups", "unit", "how"] + ["p"] * (p is not None)
+    back = Estimate.from_dict(json.loads(json.dumps(row, allow_nan=False)))
+    assert back.high == math.inf and math.isnan(back.low) and (back.value, back.p, back.how) == (0.5, p, "how")
 
 
 def test_mean_weighs_images_or_groups():
@@ -235,46 +264,3 @@ def test_accuracy_over_columns_of_strings():
     )
     estimate = statistic_by(table, of_columns(accuracy, "label", "said"))
     assert estimate.value == 0.75 == mean_by(table.assign(ok=table["label"] == table["said"]), "ok").value
-
-
-def miscalibrated(n: int, sharpen: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Labels drawn from true probabilities, and what a network says of them: the same, or too sure."""
-    truth = rng.uniform(0.02, 0.98, n)
-    said = 1 / (1 + np.exp(-sharpen * np.log(truth / (1 - truth))))
-    return pd.DataFrame({"group": np.arange(n).astype(str), "label": (rng.random(n) < truth).astype(int), "p": said})
-
-
-@pytest.mark.parametrize(("sharpen", "at_least", "ahead"), [(1.0, 25, 25), (2.0, 50, 30), (3.0, 50, 0)])
-def test_an_interval_of_the_calibration_error_holds_the_truth_where_the_percentile_one_does_not(
-    sharpen, at_least, ahead
-):
-    """60 samples of 90 images in 15 bins: chance alone gives a perfect network (sharpen = 1) an error of about 0.13;
-    there, at the edge of what is possible, a reflection mends only part.
-    """
-    rng, measure = np.random.default_rng(0), of_columns(ece, "label", "p")
-    table = miscalibrated(200_000, sharpen, rng)
-    truth = ece(table["label"], table["p"])
-    values, plain, held, percentile = [], [], 0, 0
-    for run in range(60):
-        table = miscalibrated(90, sharpen, rng)
-        e = statistic_by(table, measure, resamples=200, seed=run, biased=True)
-        p = statistic_by(table, measure, resamples=200, seed=run)
-        held += e.low <= truth + 0.003 and truth <= e.high
-        percentile += p.low <= truth <= p.high
-        values.append(e.value)
-        plain.append(p.value)
-    assert held >= at_least and held >= percentile + ahead
-    assert abs(np.mean(values) - truth) < 0.6 * abs(np.mean(plain) - truth)
-
-
-def test_a_biased_statistic_is_reflected_by_hand_and_says_what_it_was():
-    table = clustered(12, 1)
-    raw = statistic_by(table, lambda frame: abs(frame["x"].mean()), how="|mean|")
-    mended = statistic_by(table, lambda frame: abs(frame["x"].mean()), how="|mean|", biased=True)
-    assert (mended.low, mended.high) == (
-        pytest.approx(max(0, 2 * raw.value - raw.high)),
-        pytest.approx(max(0, 2 * raw.value - raw.low)),
-    )
-    assert mended.how.startswith(f"|mean| less its bias ({raw.value:.3g} as measured); basic bootstrap over groups")
-    lone = statistic_by(clustered(1, 5), lambda frame: 1.0, biased=True)
-    assert math.isnan(lone.low) and lone.value == 1

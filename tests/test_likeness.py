@@ -11,7 +11,7 @@ import torch
 from scipy.stats import spearmanr
 
 from studylib.cam import explain
-from studylib.metrics.estimate import Estimate
+from studylib.metrics.estimates import Estimate
 from studylib.metrics.localisation import pixel_auprc
 from studylib.metrics.sanity import random_pairs
 from studylib.models.brain import brain_net

@@ -79,6 +79,18 @@ def test_independent_steps_change_one_layer_each_with_the_values_of_the_cascade(
     assert seen == set(before)
 
 
+def test_independent_steps_over_named_layers_leave_every_other_value_as_it_was(trained):
+    before, images = state(trained), torch.rand(2, 3, 6, 6, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        said = trained(images)
+        for name, alone in randomised(trained, cascade=False, layers=["head", "body", "stem"]):
+            own = {k for k in before if k.split(".")[0] == name}
+            assert changed(alone, before) == own
+            assert not torch.allclose(alone(images), said)
+            alone.get_submodule(name).load_state_dict({k.removeprefix(f"{name}."): before[k] for k in own})
+            assert torch.equal(alone(images), said)  # that layer put back, the network is the trained one
+
+
 def test_layers_of_one_shape_get_different_values_and_seeds_differ(trained):
     first, again, other = (dict(randomised(trained, rng=seed)) for seed in (0, 0, 1))
     end = first["stem"]

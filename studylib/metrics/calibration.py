@@ -1,7 +1,8 @@
 """Whether a probability of 0.8 comes true in 80 % of cases: ECE, Brier, NLL, recalibration line, temperature.
 
-labels: (n,) 0 or 1; probabilities: (n,) of class 1 (for several classes: whether the prediction was right, and its
-confidence); weights: (n,) how often a row counts, as in `classification`. NaN for no row or a NaN probability.
+labels: (n,) 0 or 1; probabilities: (n,) of class 1; weights: (n,) how often a row counts, as in `classification`. NaN
+for no row or a NaN probability. For several classes: `ece(*top_label(labels, probabilities))`, likewise `reliability`
+and `recalibration`, and `multiclass_brier`, `multiclass_nll`, with labels (n,) indices and probabilities (n, K).
 """
 
 from __future__ import annotations
@@ -30,13 +31,27 @@ def ece(labels: Any, probabilities: Any, weights: Weights = None, *, bins: int =
     """Return the expected calibration error: the mean over bins, by mass, of |mean probability - share of 1|.
 
     equal "mass": as many rows in each bin, rows of one probability together; "width": bins of one width from 0 to 1.
-    It is above 0 even for a calibrated network, the more so the fewer rows: compare like with like.
+    It is above 0 even for a calibrated network, the more so the fewer rows: compare like with like, and take intervals
+    from `absolute_sum_by(table, of_columns(gaps, ...))`, which take the bias off.
     """
     y, p, w = _rows(labels, probabilities, weights)
     if _undefined(p, w):
         return float("nan")
     place = _bins(p, w, bins, equal)
     return float(np.abs(np.bincount(place, w * (p - y))).sum() / w.sum())
+
+
+def gaps(
+    labels: Any, probabilities: Any, weights: Weights = None, *, bins: int = 15, equal: str = "mass"
+) -> np.ndarray:
+    """Return each bin's mass times (mean probability - share of 1), signed (bins,): their absolute sum is `ece`.
+
+    Bins are those of the rows as they stand: weights, the multiplicities of a resample, change the means alone.
+    """
+    y, p, w = _rows(labels, probabilities, weights)
+    if _undefined(p, w):
+        return np.full(bins, np.nan)
+    return np.bincount(_bins(p, np.ones(len(p)), bins, equal), w * (p - y), bins) / w.sum()
 
 
 def reliability(
@@ -70,6 +85,32 @@ def nll(labels: Any, probabilities: Any, weights: Weights = None) -> float:
         return float("nan")
     p = np.clip(p, TINY, 1 - TINY)
     return float(-(w * np.log(np.where(y == 1, p, 1 - p))).sum() / w.sum())
+
+
+def top_label(labels: Any, probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether the likeliest class was right, and its probability (Guo 2017, section 2): (n,) each.
+
+    labels: (n,) indices; probabilities: (n, K), NaN where one of them is; the first of classes that are tied is taken.
+    """
+    y, p, _ = _class_rows(labels, probabilities, None)
+    return (p.argmax(1) == y).astype(float), np.minimum(p.max(1), 1)  # half precision may reach 1.0005
+
+
+def multiclass_brier(labels: Any, probabilities: Any, weights: Weights = None) -> float:
+    """Return the mean squared distance of (n, K) probabilities from the label's corner, summed over classes: 0 to 2.
+
+    Brier 1950; with two classes twice the value of `brier`.
+    """
+    y, p, w = _class_rows(labels, probabilities, weights)
+    corner = np.eye(p.shape[1])[y]
+    return float("nan") if _undefined(p, w) else float((w * ((p - corner) ** 2).sum(1)).sum() / w.sum())
+
+
+def multiclass_nll(labels: Any, probabilities: Any, weights: Weights = None) -> float:
+    """Return the mean negative log of the label's probability, of (n, K), in nats; kept 1e-7 away from 0."""
+    y, p, w = _class_rows(labels, probabilities, weights)
+    said = np.maximum(p[np.arange(len(y)), y], TINY)
+    return float("nan") if _undefined(p, w) else float(-(w * np.log(said)).sum() / w.sum())
 
 
 def recalibration(labels: Any, probabilities: Any, weights: Weights = None) -> Line:
@@ -145,6 +186,25 @@ def _rows(labels: Any, probabilities: Any, weights: Weights) -> tuple[np.ndarray
     if (p < 0).any() or (p > 1).any():
         raise ValueError(f"probabilities lie in [0, 1]; found {np.nanmin(p):g} to {np.nanmax(p):g}: are these logits?")
     return y, p, w
+
+
+def _class_rows(labels: Any, probabilities: Any, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    y, p = as_array(labels), as_array(probabilities).astype(float)
+    w = np.ones(len(y)) if weights is None else np.asarray(weights, float)
+    if y.ndim != 1 or p.ndim != 2 or len(p) != len(y) or w.shape != y.shape:
+        raise ValueError(
+            f"labels {y.shape}, probabilities {p.shape}, weights {w.shape}; expected (n,), (n, K) and (n,)"
+        )
+    classes = p.shape[1]
+    if not np.isin(y, np.arange(classes)).all():
+        raise ValueError(f"labels are indices from 0 to {classes - 1}; found {np.setdiff1d(y, np.arange(classes))[:5]}")
+    off = np.abs(p.sum(1) - 1)
+    if (p < 0).any() or (off > 1e-3).any():  # float16 softmax sums to 1 within 1e-3
+        raise ValueError(
+            f"rows of probabilities are not negative and sum to 1; found {np.nanmin(p):g} and a sum off by"
+            f" {np.nanmax(off):g}: are these logits?"
+        )
+    return y.astype(int), p, w
 
 
 def _undefined(p: np.ndarray, w: np.ndarray) -> bool:

@@ -128,6 +128,21 @@ def auroc(labels: Any, scores: Any, weights: Weights = None, *, positive: int = 
     return _share((np.diff(up) * (rest[:-1] + rest[1:]) / 2).sum(), up[-1] * rest[-1])
 
 
+def macro_auroc(labels: Any, scores: Any, weights: Weights = None) -> float:
+    """Return the mean over classes of each one's AUROC against the rest; scores (n, K), a column a class.
+
+    Classes without rows are left out; NaN with one class only, or where a score is NaN.
+    """
+    y, s = as_array(labels), as_array(scores)
+    if s.ndim != 2 or len(s) != len(y):
+        raise ValueError(f"labels have shape {y.shape}, scores {s.shape}; expected (n,) and (n, K)")
+    if not np.isin(y, np.arange(s.shape[1])).all():
+        raise ValueError(f"labels are indices from 0 to {s.shape[1] - 1}; found {np.unique(y).tolist()}")
+    each = np.array([auroc(y, s[:, c], weights, positive=c) for c in range(s.shape[1])])
+    sound = np.isfinite(each)
+    return float(each[sound].mean()) if sound.any() and not np.isnan(s).any() else float("nan")
+
+
 def _rows(labels: Any, other: Any, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y, x = as_array(labels), as_array(other)
     w = np.ones(len(y)) if weights is None else np.asarray(weights, float)

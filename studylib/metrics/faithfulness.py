@@ -69,32 +69,18 @@ def deletion_and_insertion(
 
 
 def deletion(
-    score: Score,
-    images: Any,
-    maps: Any,
-    *,
-    steps: int = 32,
-    batch_size: int | None = None,
-    baseline: Any = "blur",
-    blocks: int | None = 14,
-    rng: int | np.random.Generator = 0,
-) -> Curve:
-    """Return the first curve of `deletion_and_insertion` alone, by S + 1 forwards; arguments as there."""
+    score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
+    rng: int | np.random.Generator = 0, batch_size: int | None = None,
+) -> Curve:  # fmt: skip
+    """Return the curve as the highest places go, by S + 1 forwards; arguments as in `deletion_and_insertion`."""
     return _curves(score, parts(images, maps, baseline, blocks, rng), (False,), steps, batch_size)[0]
 
 
 def insertion(
-    score: Score,
-    images: Any,
-    maps: Any,
-    *,
-    steps: int = 32,
-    batch_size: int | None = None,
-    baseline: Any = "blur",
-    blocks: int | None = 14,
-    rng: int | np.random.Generator = 0,
-) -> Curve:
-    """Return the second curve of `deletion_and_insertion` alone, by S + 1 forwards; arguments as there."""
+    score: Score, images: Any, maps: Any, *, baseline: Any = "blur", steps: int = 32, blocks: int | None = 14,
+    rng: int | np.random.Generator = 0, batch_size: int | None = None,
+) -> Curve:  # fmt: skip
+    """Return the curve as the highest places appear, by S + 1 forwards; arguments as in `deletion_and_insertion`."""
     return _curves(score, parts(images, maps, baseline, blocks, rng), (True,), steps, batch_size)[0]
 
 

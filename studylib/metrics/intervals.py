@@ -1,7 +1,8 @@
 """Estimates with intervals: bootstrap over groups, paired and unpaired differences, seeds.
 
 Rows of one group (patient, slide, woman) are not independent: whole groups are resampled, never rows. Tests that give
-only a p value (Holm, McNemar, Wilcoxon, Kendall) stand in `comparisons` and are offered here under the same names.
+only a p value (Holm, McNemar, Wilcoxon, Kendall) stand in `comparisons`, sums of absolute values such as the ECE in
+`absolute_sums`; both are offered here under the same names.
 """
 
 from __future__ import annotations
@@ -13,19 +14,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from studylib.metrics.absolute_sums import absolute_sum_by
 from studylib.metrics.comparisons import holm, mcnemar, sign_flip_p, trend, wilcoxon
-from studylib.metrics.estimate import RANGE, Estimate, count, digits, exact, plural
+from studylib.metrics.estimates import RANGE, Estimate, Seed, bootstrapped, counted, exact, is_number, plural
 from studylib.metrics.resampling import drawer, finite_rows, group_codes, multiplicities, numbers, only, ratio
 
 __all__ = [
-    "Estimate", "difference_between", "difference_by", "exact", "groups_needed", "holm", "mcnemar", "mean_by",
-    "of_columns", "seed_range", "statistic_by", "t_interval", "trend", "two_level", "wilcoxon",
+    "Estimate", "absolute_sum_by", "difference_between", "difference_by", "exact", "groups_needed", "holm", "mcnemar",
+    "mean_by", "of_columns", "seed_range", "statistic_by", "t_interval", "trend", "two_level", "wilcoxon",
 ]  # fmt: skip
 
-FEW = 10  # with fewer groups a percentile interval is too narrow: it is called indicative
-UNDEFINED_SHARE = 0.1  # with more undefined resamples than this there is no interval: the rest is a biased choice
-
-Seed = int | np.random.Generator
 Statistic = Callable[..., float]
 
 
@@ -52,34 +50,28 @@ def difference_by(
     paired = table.assign(**{"a - b": numbers(table, column_a) - numbers(table, column_b)})
     text = how or f"mean of {column_a} - {column_b} over {weight}s, paired by row"
     estimate, parts = _mean(paired, "a - b", group, weight, unit, text, resamples, seed)
-    rng = np.random.default_rng([int(seed), 1] if _is_number(seed) else seed)  # a stream of its own
+    rng = np.random.default_rng([int(seed), 1] if is_number(seed) else seed)  # a stream of its own
     p, flipped = sign_flip_p(parts, flips, rng)
     return replace(estimate, p=p, how=f"{estimate.how}; p from {flipped} of groups")
 
 
 def statistic_by(
     table: pd.DataFrame, statistic: Statistic, group: str = "group", *, needs: Sequence[str] = (),
-    unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0, biased: bool = False,
+    unit: str | None = None, how: str | None = None, resamples: int = 2000, seed: Seed = 0,
 ) -> Estimate:  # fmt: skip
     """Return any statistic of a table with a bootstrap interval over groups.
 
     statistic: `(frame) -> float`, or, much faster, `(frame, weights) -> float` with a parameter named `weights`: how
     often each row was drawn (`of_columns` makes one). needs: columns that must be finite; other rows are left out and
-    counted in `how`. Resamples in which the statistic is NaN are left out and counted too.
-
-    biased: for statistics of at least 0 that scatter can only raise, as the ECE: resampling raises them again, so a
-    percentile interval may lie wholly above the value. The bias that resampling shows is taken off the value, and the
-    interval is the basic one, the quantiles reflected about the statistic (Efron and Tibshirani 1993, 10.3 and 13.4).
-    Where the truth is about 0 this mends only part.
+    counted in `how`. Resamples in which the statistic is NaN are left out and counted too. Not for a sum of absolute
+    values (ECE): `absolute_sum_by`.
     """
     kept, left_out = finite_rows(table, needs)
     codes, names = group_codes(kept, group)
     draw = drawer(statistic, kept, codes, len(names))
     draws = [draw(m) for block in multiplicities(len(names), resamples, np.random.default_rng(seed)) for m in block]
     text = how or getattr(statistic, "__name__", "statistic")
-    value, draws = _value(statistic, kept), np.array(draws)
-    found = _estimate(value, draws, [kept], len(names), group, unit, text, left_out, seed)
-    return _reflected(found, value, draws, text) if biased else found
+    return bootstrapped(_value(statistic, kept), np.array(draws), [kept], len(names), group, unit, text, left_out, seed)
 
 
 def difference_between(
@@ -102,7 +94,7 @@ def difference_between(
     draws = np.array([draw_a(m) - draw_b(m) for block in blocks for m in block])
     text = f"{how or 'difference of ' + getattr(statistic, '__name__', 'statistic')}, {len(a)} against {len(b)} rows"
     value = _value(statistic, a) - _value(statistic, b)
-    estimate = _estimate(value, draws, [a, b], len(names), group, unit, text, out_a + out_b, seed)
+    estimate = bootstrapped(value, draws, [a, b], len(names), group, unit, text, out_a + out_b, seed)
     if math.isnan(estimate.low):
         return estimate
     sure = draws[np.isfinite(draws)]
@@ -133,7 +125,7 @@ def two_level(
         draws.append(ratio(top, bottom))
     text = f"{how or 'mean over images'}, {len(seeds)} seeds and {len(names)} groups both resampled"
     value = float(sums.sum() / counts.sum())
-    return _estimate(value, np.concatenate(draws), [kept], len(names), group, unit, text, left_out, seed)
+    return bootstrapped(value, np.concatenate(draws), [kept], len(names), group, unit, text, left_out, seed)
 
 
 def seed_range(table: pd.DataFrame, column: str, seed_column: str = "seed") -> Estimate:
@@ -141,7 +133,7 @@ def seed_range(table: pd.DataFrame, column: str, seed_column: str = "seed") -> E
     kept, left_out = finite_rows(table, [column])
     codes, names = group_codes(kept, seed_column)
     means = np.bincount(codes, numbers(kept, column)) / np.bincount(codes) if len(names) else np.array([math.nan])
-    text = f"{RANGE} of {count(len(names), 'seed')}, not an interval"
+    text = f"{RANGE} of {counted(len(names), 'seed')}, not an interval"
     text += f"; {left_out} undefined rows left out" if left_out else ""
     return Estimate(float(means.mean()), float(means.min()), float(means.max()), len(names), len(names), "seed", text)
 
@@ -205,38 +197,7 @@ def _mean(table, column, group, weight, unit, how, resamples, seed) -> tuple[Est
     blocks = multiplicities(len(names), resamples, np.random.default_rng(seed))
     draws = [ratio(np.einsum("rg,g->r", m, sums), np.einsum("rg,g->r", m, counts)) for m in blocks]
     value = float(sums.sum() / counts.sum()) if len(names) else math.nan
-    return _estimate(value, np.concatenate([[], *draws]), [kept], len(names), group, unit, how, left_out, seed), sums
-
-
-def _estimate(value, draws, tables, groups, group, unit, how, left_out, seed) -> Estimate:
-    sure = draws[np.isfinite(draws)]
-    lost = len(draws) - len(sure)
-    usable = groups >= 2 and math.isfinite(value) and len(sure) and lost <= UNDEFINED_SHARE * len(draws)
-    low, high = np.quantile(sure, (0.025, 0.975)) if usable else (math.nan, math.nan)
-    unit = unit or group.removesuffix("_inferred").removesuffix("_id")
-    words = f"{how}; percentile bootstrap over {plural(unit)}, {len(draws):,} resamples"
-    words += f", seed {seed}" if _is_number(seed) else ""
-    words += f"; {left_out} undefined rows left out" if left_out else ""
-    words += f"; {lost} undefined resamples {'left out' if usable else '(too many for an interval)'}" if lost else ""
-    words += f"; indicative, {count(groups, unit)}" if usable and groups < FEW else ""
-    return Estimate(float(value), float(low), float(high), _images(tables, group), groups, unit, words)
-
-
-def _reflected(e: Estimate, value: float, draws: np.ndarray, text: str) -> Estimate:
-    """Return the estimate without the bias that resampling shows, its interval reflected; nothing below 0."""
-    if math.isnan(e.low):
-        return e
-    unbiased, low, high = (max(0.0, 2 * value - x) for x in (float(np.nanmean(draws)), e.high, e.low))
-    words = f"{text} less its bias ({digits(value)} as measured); basic"
-    return replace(e, value=unbiased, low=low, high=high, how=words + e.how.removeprefix(f"{text}; percentile"))
-
-
-def _images(tables: list[pd.DataFrame], group: str) -> int:
-    """Return how many images the rows are about: an image that several seeds or arms saw is one."""
-    if not all("image" in t for t in tables):
-        return sum(len(t) for t in tables)
-    columns = [c for c in dict.fromkeys(("source", group, "image")) if all(c in t for t in tables)]
-    return len(pd.concat([t[columns] for t in tables]).drop_duplicates())
+    return bootstrapped(value, np.concatenate([[], *draws]), [kept], len(names), group, unit, how, left_out, seed), sums
 
 
 def _value(statistic: Statistic, table: pd.DataFrame) -> float:
@@ -245,7 +206,3 @@ def _value(statistic: Statistic, table: pd.DataFrame) -> float:
 
 def _weighted_mean(values: np.ndarray, *, weights: np.ndarray | None = None) -> float:
     return float(np.average(values.astype(float), weights=weights))
-
-
-def _is_number(seed: Seed) -> bool:
-    return isinstance(seed, int | np.integer)

@@ -15,7 +15,7 @@ from studylib.cam import explain
 from studylib.cam.explanation import resize
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.metrics.sanity import random_pairs, randomised, similarity
-from studylib.metrics.stability import after_noise, after_shift
+from studylib.metrics.stability import noisy, shifted
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import BATCH, Pictures, as_images, class_maps, held_out
 from studylib.study.train import Workshop
@@ -137,8 +137,8 @@ def perturbed(workshop: Workshop, fits: Fits, arm: str, **how) -> dict[str, Esti
 
         images = as_images(pictures.pixels)
         step = max(1, round(SMALL * images.shape[-1]))
-        noise = after_noise(maps_of, images, share=SMALL, rng=t.run.seed).spearman
-        shift = after_shift(maps_of, images, pixels=step).spearman
+        noise = noisy(maps_of, images, share=SMALL, rng=t.run.seed).spearman
+        shift = shifted(maps_of, images, by=step).spearman
         row = {"image": pictures.names, "group": pictures.groups, "noise": noise, "shift": shift}
         tables.append(pd.DataFrame(row))
     rows = pd.concat(tables, ignore_index=True).groupby(["image", "group"], as_index=False)[["noise", "shift"]].mean()

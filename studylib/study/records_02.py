@@ -11,7 +11,7 @@ import torch
 from studylib.data.dataset import Dataset
 from studylib.data.transforms import crop_to_brain
 from studylib.metrics import calibration, classification
-from studylib.metrics.intervals import Estimate, exact, mean_by, of_columns, statistic_by, t_interval
+from studylib.metrics.intervals import Estimate, absolute_sum_by, exact, mean_by, of_columns, statistic_by, t_interval
 from studylib.models.registry import build
 from studylib.models.weights import count_parameters
 from studylib.study import compare
@@ -122,12 +122,12 @@ def calibrated(fits: Fits, arm: str, **how) -> tuple[dict[str, pd.DataFrame], di
     test = test.assign(p_scaled=1 / (1 + np.exp(-scaled)))
     estimates, tables = {}, {}
     for column, name in (("p", ""), ("p_scaled", "_temperature")):
-        for measure in (calibration.ece, calibration.brier, calibration.slope):
+        key = f"calibration.group.{arm}.ece{name}"
+        gaps = of_columns(calibration.gaps, "label", column)
+        estimates[key] = absolute_sum_by(test, gaps, needs=[column], how=f"ece of label, {column}", **how)
+        for measure in (calibration.brier, calibration.slope):
             key = f"calibration.group.{arm}.{measure.__name__}{name}"
-            biased = measure is calibration.ece
-            estimates[key] = statistic_by(
-                test, of_columns(measure, "label", column), needs=[column], biased=biased, **how
-            )
+            estimates[key] = statistic_by(test, of_columns(measure, "label", column), needs=[column], **how)
         usable = test[np.isfinite(test[column])]
         if len(usable):
             table = calibration.reliability(usable["label"], usable[column], bins=8)
