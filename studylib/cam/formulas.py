@@ -33,12 +33,12 @@ SIGNED = -1e-6  # of the largest |A|: what lies below is no rounding error
 
 def cam(features: Tensor, weights: Tensor) -> Tensor:
     """Class activation map, `sum_k w_k f_k(x, y)`, flatten heads with `w_k(x, y)` (Zhou 2016, eq. 2). -> (N, h, w)."""
-    return (weights * features).sum(1)
+    return weighted(weights, features) if weights.shape[2:] == (1, 1) else (weights * features).sum(1)
 
 
 def gradcam(activations: Tensor, gradients: Tensor) -> Tensor:
     """Grad-CAM before its ReLU, `sum_k a_k A_k`, `a_k = mean_xy g_k` (Selvaraju 2017, eq. 1 and 2). -> (N, h, w)."""
-    return (gradients.mean((2, 3), keepdim=True) * activations).sum(1)
+    return weighted(gradients.mean((2, 3)), activations)
 
 
 def hirescam(activations: Tensor, gradients: Tensor) -> Tensor:
@@ -55,14 +55,14 @@ def gradcampp(activations: Tensor, gradients: Tensor) -> Tensor:
     """
     rising = gradients.clamp_min(0)
     mass = activations.sum((2, 3), keepdim=True)
-    weights = (rising / (2 + rising * mass)).sum((2, 3), keepdim=True)
-    made = (weights * activations).sum(1)
+    weights = (rising * mass).add_(2).reciprocal_().mul_(rising).sum((2, 3))  # one large tensor, not four
+    made = weighted(weights, activations)
     return made.masked_fill(signed(activations)[:, None, None], torch.nan)
 
 
 def layercam(activations: Tensor, gradients: Tensor) -> Tensor:
     """LayerCAM before its ReLU, `sum_k relu(g_k(x, y)) A_k(x, y)` (Jiang 2021, eq. 5 and 6). -> (N, h, w)."""
-    return (gradients.clamp_min(0) * activations).sum(1)
+    return gradients.clamp_min(0).mul_(activations).sum(1)
 
 
 def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
@@ -70,9 +70,9 @@ def xgradcam(activations: Tensor, gradients: Tensor) -> Tensor:
 
     A channel that sums to 0 has no such average and gets the weight 0: a dead channel adds nothing anyway.
     """
-    mass = activations.sum((2, 3), keepdim=True)
-    weights = (gradients * activations).sum((2, 3), keepdim=True) / torch.where(mass == 0, 1, mass)
-    return (torch.where(mass == 0, 0, weights) * activations).sum(1)
+    mass = activations.sum((2, 3))
+    weights = (gradients * activations).sum((2, 3)) / torch.where(mass == 0, 1, mass)
+    return weighted(torch.where(mass == 0, 0, weights), activations)
 
 
 def scorecam(activations: Tensor, masked: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def scorecam(activations: Tensor, masked: Tensor) -> Tensor:
     Channels that do not vary (masked = -inf) have the weight 0.
     """
     weights = torch.where(masked.isneginf().all(1, keepdim=True), 0, masked.softmax(1))
-    return (weights[:, :, None, None].to(activations.dtype) * activations).sum(1)
+    return weighted(weights.to(activations.dtype), activations)
 
 
 def scorecam_lowres(activations: Tensor, masked_lowres: Tensor) -> Tensor:
@@ -96,10 +96,16 @@ def scorecam_aligned(activations: Tensor, masked_aligned: Tensor) -> Tensor:
     return scorecam(activations, masked_aligned)
 
 
+def weighted(weights: Tensor, activations: Tensor) -> Tensor:
+    """`sum_k w_k A_k` without a tensor of all products. weights: (N, K) or (N, K, 1, 1) -> (N, h, w)."""
+    products = weights.flatten(1)[:, None] @ activations.flatten(2)
+    return products.unflatten(2, activations.shape[2:])[:, 0]
+
+
 def signed(activations: Tensor) -> Tensor:
     """Whether an image's activations go below zero by more than rounding, (N,) bool."""
-    flat = activations.flatten(1)
-    return flat.amin(1) < SIGNED * flat.abs().amax(1)
+    low, high = activations.amin((1, 2, 3)), activations.amax((1, 2, 3))
+    return low < SIGNED * torch.maximum(high, -low)
 
 
 @dataclass(frozen=True)

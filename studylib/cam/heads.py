@@ -57,8 +57,9 @@ def find_head(
     """
     tolerance = _tolerance(activations, logits)
     a, s = wide(activations), wide(logits)
-    finite = s.isfinite().all(1) & a.flatten(1).isfinite().all(1)
     candidates = list(_candidates(model, a, s.shape[1]))
+    if candidates:  # a layer that no head fits is not looked at
+        finite = s.isfinite().all(1) & a.amin((1, 2, 3)).isfinite() & a.amax((1, 2, 3)).isfinite()
     for head in candidates:
         if not finite.any():
             return head  # nothing to prove it by, and every map is undefined anyway
@@ -85,7 +86,7 @@ def _candidates(model: nn.Module, activations: Tensor, outputs: int):
         eye = torch.eye(k, dtype=activations.dtype, device=activations.device)
         found.append(Head("maps", "", eye.view(k, k, 1, 1), torch.zeros_like(eye[0])))
     yield from found
-    if (activations < 0).any():
+    if found and activations.amin() < 0:
         yield from (Head(head.kind, head.name, head.weights, head.bias, rectified=True) for head in found)
 
 
