@@ -72,7 +72,7 @@ def draw(table: pd.DataFrame, stem: Path) -> None:
     for ax in axes[-1]:
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.set_xlim(0.15, 80)
-        ax.set_xlabel("plain float32 forward passes (log); dashed: the one that no method can avoid", fontsize=8)
+    fig.supxlabel("plain float32 forward passes (log scale); dashed: the one pass that no method can avoid", fontsize=9)
     fig.suptitle("What maps cost: 16 images of 224 x 224, two processor cores", fontsize=12)
     for suffix in (".png", ".svg"):
         fig.savefig(stem.with_suffix(suffix), dpi=110, metadata={"Date": None} if suffix == ".svg" else None)
