@@ -100,7 +100,7 @@ def imported_packages(folder: str) -> dict[str, str]:
     """Distribution -> a file under `folder` that imports it; the standard library and what is ours are left out."""
     found: dict[str, str] = {}
     paths = sorted((ROOT / folder).rglob("*.py"))
-    ours = {"studylib", *(path.stem for path in paths)}
+    ours = {"studylib", *(path.stem for path in (*paths, *(ROOT / "bench").glob("*.py")))}
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
