@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import peers
 import torch
 from networks import NETWORKS, Network, forward, images
-from plan import BF16, Group, crm_of, rows_of
+from plan import BF16, Group, rows_of
 from torch import Tensor, nn
 
 from studylib.cam import explain, prepare
@@ -17,11 +17,29 @@ from studylib.metrics.faithfulness import deletion_and_insertion
 SEVEN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "crm")
 STEPS, AT_ONCE = 32, 32
 Call = Callable[[], object]
+Make = Callable[[str, str], Call]  # (candidate, methods) -> its call
 
 
-def candidates(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
-    """The plain pass of a group, and its candidates by (candidate, methods)."""
-    return {"maps": _maps, "scorecam": _scorecam, "curves": _curves, "crm": _crm}[group.kind](group)
+def candidates(group: Group, rows: Iterable[tuple[str, str]] | None = None) -> tuple[Call, dict[tuple[str, str], Call]]:
+    """The plain pass of a group, and its candidates by (candidate, methods); of `rows` alone, where they are given."""
+    plain, make = {"maps": _maps, "scorecam": _scorecam, "curves": _curves, "crm": _crm}[group.kind](group)
+    return plain, {row: make(*row) for row in (rows_of(group) if rows is None else rows)}
+
+
+class Forms:
+    """A model as each of our candidates has it, made when it is first asked for."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.made = {"studylib": model}
+        self.how = {"studylib+prepare": {}, BF16: {"dtype": torch.bfloat16}}
+
+    def __contains__(self, candidate: str) -> bool:
+        return candidate in self.made or candidate in self.how
+
+    def __getitem__(self, candidate: str) -> nn.Module:
+        if candidate not in self.made:
+            self.made[candidate] = prepare(self.made["studylib"], **self.how[candidate])
+        return self.made[candidate]
 
 
 def methods_of(network: Network) -> tuple[str, ...]:
@@ -29,57 +47,47 @@ def methods_of(network: Network) -> tuple[str, ...]:
     return SEVEN if network.pooled else tuple(m for m in SEVEN if m not in ("cam", "crm"))
 
 
-def _maps(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+def _maps(group: Group) -> tuple[Call, Make]:
     network = NETWORKS[group.network]
     model, x, layers = network.build(), images(group.batch), network.layers(group.layers)
-    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
-    methods = methods_of(network)
-
-    def ours(used: nn.Module, which: tuple[str, ...] = methods) -> Call:
-        return lambda: explain(used, x, which, layers=layers)
-
-    used = {"studylib": model, "studylib+prepare": ready, BF16: half}
-    found: dict[tuple[str, str], Call] = {}
-    for candidate, which in rows_of(group):
-        if candidate in used:
-            found[candidate, which] = ours(used[candidate], methods if which == "all" else (which,))
-    made = {
+    forms = Forms(model)
+    libraries = {
         "torchcam": peers.torchcam_maps,
         "pytorch-grad-cam": peers.pytorch_grad_cam_maps,
         "captum": peers.captum_maps,
     }
-    for library, which in group.peers:
+
+    def make(candidate: str, which: str) -> Call:
+        if candidate in forms:
+            used, methods = forms[candidate], methods_of(network) if which == "all" else (which,)
+            return lambda: explain(used, x, methods, layers=layers)
         asked = tuple(peers.PYTORCH_GRAD_CAM) if which == "all" else (which,)
-        found[library, which] = made[library](network, model, x, asked, layers)
-    return lambda: forward(model, x), found
+        return libraries[candidate](network, model, x, asked, layers)
+
+    return lambda: forward(model, x), make
 
 
-def _scorecam(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+def _scorecam(group: Group) -> tuple[Call, Make]:
     """All 64 channels of one image at an early layer; the plain pass is that of 64 images, 32 at a time."""
     network = NETWORKS[group.network]
     model, x, layer, channels = network.build(), images(group.batch), "layer1", 64
-    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
-    many = images(AT_ONCE)
+    forms, many = Forms(model), images(AT_ONCE)
+    libraries = {"torchcam": peers.torchcam_scorecam, "pytorch-grad-cam": peers.pytorch_grad_cam_scorecam}
 
-    def ours(used: nn.Module, target=None) -> Call:
-        return lambda: explain(used, x, "scorecam", target, layer)
+    def make(candidate: str, which: str) -> Call:
+        if candidate in forms:
+            used, target = forms[candidate], "all" if which == "scorecam (all classes)" else None
+            return lambda: explain(used, x, "scorecam", target, layer)
+        return libraries[candidate](model, x, layer, AT_ONCE)
 
-    found = {
-        ("studylib", "scorecam"): ours(model),
-        ("studylib+prepare", "scorecam"): ours(ready),
-        ("studylib+prepare", "scorecam (all classes)"): ours(ready, "all"),
-        (BF16, "scorecam"): ours(half),
-        ("torchcam", "scorecam"): peers.torchcam_scorecam(model, x, layer, AT_ONCE),
-        ("pytorch-grad-cam", "scorecam"): peers.pytorch_grad_cam_scorecam(model, x, layer, AT_ONCE),
-    }
-    return lambda: [forward(model, many) for _ in range(channels // AT_ONCE)], found
+    return lambda: [forward(model, many) for _ in range(channels // AT_ONCE)], make
 
 
-def _curves(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+def _curves(group: Group) -> tuple[Call, Make]:
     """Grad-CAM, then both curves of 32 steps; the plain pass is that of as many images: 2 x 32 for each."""
     network = NETWORKS[group.network]
     model, x = network.build(), images(group.batch)
-    ready, half = prepare(model), prepare(model, dtype=torch.bfloat16)
+    forms = Forms(model)
     e = explain(model, x, "gradcam")
     maps, target = e.upsampled("gradcam"), e.target
 
@@ -94,17 +102,17 @@ def _curves(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
 
         return call
 
-    found = {
-        ("studylib", "deletion+insertion"): ours(model),
-        ("studylib+prepare", "deletion+insertion"): ours(ready),
-        (BF16, "deletion+insertion"): ours(half),
-        ("torchcam", "deletion+insertion"): peers.torchcam_curves(model, x, network.last, STEPS, AT_ONCE),
-        ("quantus", "deletion"): peers.quantus_deletion(model, x, maps, target, STEPS),
-    }
-    return lambda: [forward(model, x) for _ in range(2 * STEPS)], found
+    def make(candidate: str, _which: str) -> Call:
+        if candidate in forms:
+            return ours(forms[candidate])
+        if candidate == "torchcam":
+            return peers.torchcam_curves(model, x, network.last, STEPS, AT_ONCE)
+        return peers.quantus_deletion(model, x, maps, target, STEPS)
+
+    return lambda: [forward(model, x) for _ in range(2 * STEPS)], make
 
 
-def _crm(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
+def _crm(group: Group) -> tuple[Call, Make]:
     """CRM of 16 images from their 512 x 7 x 7 features for 2, 5 or 20 classes (`batch` holds the classes), in closed
     form and by removing one place after the other, of one image or of all at a time; the plain pass is the network's
     that makes such features.
@@ -130,9 +138,5 @@ def _crm(group: Group) -> tuple[Call, dict[tuple[str, str], Call]]:
 
     closed = torch.inference_mode()(lambda: crm(features, weights))
     torch.testing.assert_close(closed(), loop(), rtol=1e-3, atol=1e-6)
-    classes = crm_of(group.batch)
-    return lambda: forward(model, x), {
-        ("studylib", classes): closed,
-        ("loop", classes): loop,
-        ("loop over batches", classes): lambda: loop(16),
-    }
+    forms = {"studylib": closed, "loop": loop, "loop over batches": lambda: loop(16)}
+    return lambda: forward(model, x), lambda candidate, _which: forms[candidate]
