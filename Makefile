@@ -53,9 +53,9 @@ lint: .venv/.ready ## ruff on code and notebooks, formatting too
 	ruff check .
 	ruff format --check .
 
-bench: .venv-bench/.ready ## speed and memory of maps against other libraries, ratios in one run, 40 minutes, resumable (ONLY=resnet18 a part; FRESH=1 anew)
+bench: .venv-bench/.ready ## speed and memory of maps against other libraries, ratios in one run, 40 minutes, resumable (ONLY=resnet18 a part; FRESH=1 anew; MEMORY=1 peaks alone)
 	.venv-bench/bin/python bench/bench_training.py
-	.venv-bench/bin/python bench/bench_maps.py $(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh)
+	.venv-bench/bin/python bench/bench_maps.py $(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh) $(if $(MEMORY),--memory)
 	.venv-bench/bin/python bench/bench_growth.py
 
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest

@@ -45,7 +45,7 @@ def bounds() -> list[Bound]:
             for ours, least in (("studylib", plain), (READY, prepared)):
                 found.append(
                     Bound(
-                        f"{name}: {peer} over {ours}, their maps",
+                        f"{name}: {peer}'s five maps over the seven of {ours}",
                         last | {"candidate": peer},
                         at_least=least,
                         over=last | {"candidate": ours},

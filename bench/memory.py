@@ -39,7 +39,9 @@ class Peaks:
         )
         answer = self.server.stdout.readline()
         if not answer.startswith("peak "):
-            raise RuntimeError(f"the memory of {candidate}, {methods} was not measured: {answer.strip() or 'no answer'}")
+            raise RuntimeError(
+                f"the memory of {candidate}, {methods} was not measured: {answer.strip() or 'no answer'}"
+            )
         return float(answer.split()[1])
 
 

@@ -1,4 +1,7 @@
-"""Other libraries as their documentation says: objects made once outside of the timing, maps made inside of it."""
+"""Other libraries as their documentation says: extractors are made, used and removed inside of the timing.
+
+So their `with` does it, and hooks left on the network would slow every other candidate down. Captum sets its hooks by
+itself in each call, and Quantus holds none: their objects are made before."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ COLOURS = {
     "pytorch-grad-cam": "#D55E00",
 }
 WORDS = {"all": "all its maps", "gradcam": "Grad-CAM alone"}
+PAPER = {"color": "white", "pad": 0.5, "lw": 0}  # behind a number, so that no line crosses it
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
@@ -27,8 +28,8 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
         "# What maps cost, in plain float32 forward passes of the same images",
         "",
         "Medians over interleaved rounds in one process, each candidate between two plain passes; the interval holds",
-        "the median at 95 % or more. Memory: peak over model and images, in a process each. `all`: every map that the",
-        "candidate has (ours seven on pooled heads, else five; torchcam five on pooled heads, else four;",
+        "the median at 95 % or more. Memory: what is alive at most over model and images, in a process each. `all`: every",
+        "map that the candidate has (ours seven on pooled heads, else five; torchcam five on pooled heads, else four;",
         "pytorch-grad-cam five). Score-CAM: 64 channels of one image over 64 passes. Deletion and insertion: 2 images,",
         "32 steps each, over 128 passes (Quantus: deletion alone). `crm`: two classes, from given features, over the",
         "pass that makes them; `loop` removes one place of one image after the other.",
@@ -46,33 +47,47 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Candidates in one order in every panel: ours first, all maps before Grad-CAM alone."""
+    place = rows["candidate"].map(list(COLOURS).index), rows["methods"].map(list(WORDS).index)
+    return rows.assign(maps=place[1], place=place[0]).sort_values(["maps", "place"])
+
+
 def draw(table: pd.DataFrame, stem: Path) -> None:
-    """Bars by network at 16 images, last layer and three, as PNG and SVG; the dashed line is one forward pass."""
+    """Bars by network at 16 images, last layer and three, as PNG and SVG; the dashed line is one plain pass."""
     from matplotlib import pyplot as plt
 
     shown = table[(table["batch"] == 16) & table["candidate"].isin(COLOURS) & table["methods"].isin(WORDS)]
     networks = list(dict.fromkeys(shown["model"]))
     if not networks:
         return
-    fig, axes = plt.subplots(len(networks), 2, figsize=(11, 2.3 * len(networks)), sharex=True, squeeze=False)
+    bars = [max(len(shown[(shown["model"] == n) & (shown["layers"] == k)]) for k in (1, 3)) for n in networks]
+    size, heights = (11, 1.6 + 0.23 * sum(bars) + 0.4 * len(networks)), {"height_ratios": [n + 0.6 for n in bars]}
+    fig, axes = plt.subplots(len(networks), 2, figsize=size, sharex=True, squeeze=False, gridspec_kw=heights)
     for line, name in enumerate(networks):
         for place, layers in enumerate((1, 3)):
             ax = axes[line][place]
-            rows = shown[(shown["model"] == name) & (shown["layers"] == layers)].sort_values("ratio", ascending=False)
+            rows = _ordered(shown[(shown["model"] == name) & (shown["layers"] == layers)])
             for y, row in enumerate(rows.itertuples()):
                 ax.barh(y, row.ratio, color=COLOURS[row.candidate], height=0.75)
                 ax.plot([row.low, row.high], [y, y], color="black", lw=1.2)
-                ax.text(row.high * 1.06, y, f"{row.ratio:.2g}", va="center", fontsize=8)
+                number = f"{row.ratio:.2f}" if row.ratio < 9.95 else f"{row.ratio:.0f}"
+                ax.annotate(
+                    number, (row.high, y), (4, 0), textcoords="offset points", va="center", fontsize=8, bbox=PAPER
+                )
             labels = [f"{row.candidate}, {WORDS[row.methods]}" for row in rows.itertuples()]
             ax.set_yticks(range(len(rows)), labels, fontsize=8)
-            ax.axvline(1, color="black", ls="--", lw=1)
+            limit = ax.axvline(1, color="black", ls="--", lw=1)
+            ax.set_ylim(max(bars[line], 1) - 0.4, -0.6)  # the first on top, bars of one height in both columns
             ax.set_xscale("log")
             ax.set_title(f"{name}, {'last layer' if layers == 1 else 'three layers'}", fontsize=10)
     ticks = (0.25, 0.5, 1, 2, 5, 10, 20, 50)
     for ax in axes[-1]:
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.set_xlim(0.15, 80)
-    fig.supxlabel("plain float32 forward passes (log scale); dashed: the one pass that no method can avoid", fontsize=9)
+    fig.supxlabel("time in plain float32 forward passes of the same images (log scale); black: interval", fontsize=9)
+    words = "one plain float32 pass: no method does without a pass; prepare makes that pass itself cheaper"
+    fig.legend([limit], [words], loc="outside lower center", fontsize=9)
     fig.suptitle("What maps cost: 16 images of 224 x 224, two processor cores", fontsize=12)
     for suffix in (".png", ".svg"):
         fig.savefig(stem.with_suffix(suffix), dpi=110, metadata={"Date": None} if suffix == ".svg" else None)

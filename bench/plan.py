@@ -82,10 +82,26 @@ def images_of(group: Group) -> int:
 
 def finished(table: pd.DataFrame, group: Group) -> bool:
     """Whether every row of a group is in the table."""
-    same = table[
-        (table["model"] == group.network) & (table["batch"] == images_of(group)) & (table["layers"] == group.layers)
-    ]
+    same = table[_rows_of_group(table, group)]
     return set(rows_of(group)) <= set(zip(same["candidate"], same["methods"], strict=True))
+
+
+def with_peaks(table: pd.DataFrame, group: Group, peaks: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """The table with the MiB of `peaks` in the rows of a group, and as multiples of its plain pass.
+
+    peaks: (candidate, methods) -> MiB, ("plain", "forward") among them.
+    """
+    table, base = table.copy(), peaks["plain", "forward"]
+    of_group = _rows_of_group(table, group)
+    for (candidate, methods), peak in peaks.items():
+        row = of_group & (table["candidate"] == candidate) & (table["methods"] == methods)
+        table.loc[row, ["peak_mib", "peak_ratio"]] = round(peak, 1), round(peak / base, 3)
+    return table
+
+
+def _rows_of_group(table: pd.DataFrame, group: Group) -> pd.Series:
+    """Which rows share the network, images and layers of a group."""
+    return (table["model"] == group.network) & (table["batch"] == images_of(group)) & (table["layers"] == group.layers)
 
 
 def keep(table: pd.DataFrame, file: Path) -> None:
