@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from plan import groups
 
 from studylib.study import figures  # noqa: F401  (sets the house's style)
 
@@ -58,7 +59,7 @@ def draw(table: pd.DataFrame, stem: Path) -> None:
     from matplotlib import pyplot as plt
 
     shown = table[(table["batch"] == 16) & table["candidate"].isin(COLOURS) & table["methods"].isin(WORDS)]
-    networks = list(dict.fromkeys(shown["model"]))
+    networks = [name for name in dict.fromkeys(g.network for g in groups()) if name in set(shown["model"])]
     if not networks:
         return
     bars = [max(len(shown[(shown["model"] == n) & (shown["layers"] == k)]) for k in (1, 3)) for n in networks]
@@ -85,10 +86,10 @@ def draw(table: pd.DataFrame, stem: Path) -> None:
     for ax in axes[-1]:
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.set_xlim(0.15, 80)
-    fig.supxlabel("time in plain float32 forward passes of the same images (log scale); black: interval", fontsize=9)
     words = "one plain float32 pass: no method does without a pass; prepare makes that pass itself cheaper"
     fig.legend([limit], [words], loc="outside lower center", fontsize=9)
-    fig.suptitle("What maps cost: 16 images of 224 x 224, two processor cores", fontsize=12)
+    title = "What maps cost: 16 images of 224 x 224, two processor cores"
+    fig.suptitle(f"{title}\ntime over that of a plain float32 forward pass (log scale), 95 % intervals", fontsize=12)
     for suffix in (".png", ".svg"):
         fig.savefig(stem.with_suffix(suffix), dpi=110, metadata={"Date": None} if suffix == ".svg" else None)
     plt.close(fig)

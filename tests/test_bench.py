@@ -68,9 +68,10 @@ def test_a_peak_is_what_is_alive_at_once_whatever_was_freed_before():
 
 
 def test_new_peaks_take_the_place_of_old_ones_and_leave_times_and_other_rows():
+    time = {"ratio": 1.5, "low": 1.4, "high": 1.6}
+    plain, peer = {"candidate": "plain", "methods": "forward"}, {"candidate": "captum", "methods": "gradcam"}
     other = {"candidate": "studylib", "methods": "crm", "peak_mib": None, "peak_ratio": None}
-    old = table_of({"candidate": "plain", "methods": "forward"}, {"candidate": "captum", "methods": "gradcam"}, other)
-    old = old.assign(ratio=1.5, low=1.4, high=1.6)
+    old = table_of(*(time | row for row in (plain, peer, other)))
     new = with_peaks(old, Group("resnet18", 16), {("plain", "forward"): 98.04, ("captum", "gradcam"): 343.14})
     assert new["peak_mib"].tolist()[:2] == [98.0, 343.1] and new["peak_ratio"].tolist()[:2] == [1.0, 3.5]
     assert new[["peak_mib", "peak_ratio"]].iloc[2].isna().all() and (new["ratio"] == 1.5).all()
