@@ -31,19 +31,21 @@ class Group:
 
 
 def groups() -> list[Group]:
-    """Everything, the quick ones first."""
+    """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, and large
+    networks beside one of them: what they cost is shown by then, and each would add minutes.
+    """
     whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
     single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))
     resnets, large = ("resnet18", "resnet50"), ("vit_b_16", "vgg19")
     return [
         *(Group("resnet18", classes, kind="crm") for classes in CRM_CLASSES),
         *(Group(name, 1, peers=whole) for name in resnets),
-        *(Group(name, 16, layers, peers=whole) for name in resnets for layers in (1, 3)),
+        *(Group(name, 16, layers, peers=whole if layers == 1 else single) for name in resnets for layers in (1, 3)),
         Group("resnet18", 1, kind="scorecam"),
         Group("resnet18", 2, kind="curves"),
         *(Group(name, 16, layers, peers=single) for name in ("mobilenet_v2", "densenet121") for layers in (1, 3)),
-        *(Group(name, 64, peers=single[:1], brief=True) for name in resnets),
-        *(Group(name, 16, peers=single[:2], brief=True) for name in large),
+        *(Group(name, 64, brief=True) for name in resnets),
+        *(Group(name, 16, peers=single[:1], brief=True) for name in large),
         *(Group(name, 16, 3, brief=True) for name in large),
     ]
 

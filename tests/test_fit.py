@@ -32,7 +32,7 @@ def spec_of(examples, **changes):
     values = dict(
         study="99", dataset="toy", fingerprint="f", pixels="p", rows=examples.digest(), arm="cam", split="group",
         fold=0, seed=3, model="brain", options=(("gate", "shuffled_channels"), ("image_size", SIZE)), image_size=SIZE,
-        crop=False, epochs=4, warmup=1, batch_size=8, learning_rate=5e-3, precision="bf16",
+        crop="none", epochs=4, warmup=1, batch_size=8, learning_rate=5e-3, precision="bf16",
     )  # fmt: skip
     return FitSpec(**values | changes)
 

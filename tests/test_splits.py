@@ -1,4 +1,4 @@
-"""Splits: sizes, folds, copies and originals, leaks that must be caught, near-duplicates, shuffled labels."""
+"""Splits: leaks that must be caught, near-duplicates, shuffled labels."""
 
 from __future__ import annotations
 
@@ -9,148 +9,12 @@ import pandas as pd
 import pytest
 from conftest import write_dataset
 from PIL import Image
+from test_folds import CHECK_WITHOUT_FILES, brain_like, table_only
 
-from studylib.data.dataset import Dataset, join_datasets, load_dataset
+from studylib.data.dataset import join_datasets, load_dataset
 from studylib.data.duplicates import contents, hamming, near_duplicates, phash, thumbnail
-from studylib.data.splits import (
-    LeakError,
-    Split,
-    by_group,
-    crossing,
-    make_split,
-    originals_only,
-    random_images,
-    shuffle_labels,
-)
-
-CHECK_WITHOUT_FILES = {"near_duplicates": False}
-
-
-def table_only(table: pd.DataFrame, digests=None) -> Dataset:
-    """A dataset without files, for what only reads the table."""
-    table = table.assign(file="", mask_file="")
-    digests = tuple(f"{i:064x}" for i in range(len(table))) if digests is None else tuple(digests)
-    return Dataset("made", {}, table.reset_index(drop=True), ["yes", "no"], {}, digests=digests)
-
-
-def brain_like(groups=60, seed=0) -> Dataset:
-    """Originals, one or two a group, with 7 copies of each "yes" and 10 of each "no", as in study 2; rows are mixed."""
-    rng, rows = np.random.default_rng(seed), []
-    for g in range(groups):
-        label = "yes" if g % 5 < 3 else "no"
-        for k in range(1 + (g % 4 == 0)):
-            name = f"O{g}_{k}"
-            rows.append({"image": f"{name}.png", "label": label, "group": f"g{g}", "original": name, "augmented": "0"})
-            for c in range(7 if label == "yes" else 10):
-                rows.append(rows[-1] | {"image": f"{name}_{c}.png", "augmented": "1"})
-    return table_only(pd.DataFrame(rows).iloc[rng.permutation(len(rows))])
-
-
-# --- folds ----------------------------------------------------------------------------------------------------------
-
-
-def test_by_group_trains_on_copies_and_tests_on_originals_of_other_groups():
-    dataset = brain_like()
-    split = by_group(dataset)
-    assert not split.leaky and "fold 0 of 7, split by group" in split.how
-    groups, copies = dataset.groups(), dataset.copies()
-    parts = {name: set(groups[split.rows(name)]) for name in ("train", "validation", "test", "test_copies")}
-    assert parts["test"] == parts["test_copies"]
-    assert not parts["train"] & parts["test"] and not parts["train"] & parts["validation"]
-    assert not parts["validation"] & parts["test"]
-    assert parts["train"] | parts["validation"] | parts["test"] == set(groups)
-    assert copies[split.rows("train")].all() and copies[split.rows("validation")].all()
-    assert not copies[split.rows("test")].any() and copies[split.rows("test_copies")].all()
-    unused = split.rows("unused")
-    assert not copies[unused].any() and len(unused) + len(split.rows("test")) == (~copies).sum()
-    split.check(dataset, **CHECK_WITHOUT_FILES)
-
-
-def test_each_group_is_tested_once_and_classes_are_balanced_over_folds():
-    dataset = brain_like()
-    tested, shares = [], []
-    for fold in range(7):
-        rows = by_group(dataset, fold=fold).rows("test")
-        tested += rows.tolist()
-        shares.append((dataset.labels()[rows] == 0).mean())
-        following = by_group(dataset, fold=(fold + 1) % 7)
-        held_out = set(dataset.groups()[by_group(dataset, fold=fold).rows("validation")])
-        assert held_out == set(dataset.groups()[following.rows("test")])  # validation is the next fold
-    assert sorted(tested) == np.flatnonzero(~dataset.copies()).tolist()
-    assert max(shares) - min(shares) < 0.15  # 60 % yes in all
-
-
-def test_folds_do_not_depend_on_copies_or_on_the_order_of_rows():
-    dataset = brain_like()
-    split = by_group(dataset, fold=3, seed=5)
-    originals = dataset.select(~dataset.copies())
-    alone = by_group(originals, fold=3, seed=5)
-    where = dict(zip(originals.groups().tolist(), alone.part.tolist(), strict=True))
-    for group, part in zip(dataset.groups().tolist(), split.part.tolist(), strict=True):
-        assert part == "unused" or part.removesuffix("_copies") == where[group]
-    order = np.random.default_rng(1).permutation(len(dataset))
-    np.testing.assert_array_equal(by_group(dataset.select(order), fold=3, seed=5).part, split.part[order])
-    assert (by_group(dataset, fold=3, seed=6).part != split.part).any()
-
-
-def test_plain_sets_and_copies_without_originals():
-    dataset = brain_like()
-    originals, copies = dataset.select(~dataset.copies()), dataset.select(dataset.copies())
-    split = by_group(originals)
-    assert set(split.part.tolist()) == {"train", "validation", "test"}
-    split = by_group(copies)
-    assert set(split.part.tolist()) == {"train", "validation", "test"} and "no untouched original" in split.how
-    with pytest.raises(ValueError, match="holds no untouched original; join the originals"):
-        originals_only(copies)
-
-
-def test_originals_only_has_the_same_test_images_as_by_group():
-    dataset = brain_like()
-    one, other = by_group(dataset, fold=2), originals_only(dataset, fold=2)
-    for part in ("test", "test_copies"):
-        np.testing.assert_array_equal(one.rows(part), other.rows(part))
-    for part in ("train", "validation"):
-        assert not dataset.copies()[other.rows(part)].any()
-        assert set(dataset.groups()[one.rows(part)]) == set(dataset.groups()[other.rows(part)])
-    assert dataset.copies()[other.rows("unused")].all()
-    other.check(dataset, **CHECK_WITHOUT_FILES)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"folds": 2}, "2 folds of 60 groups"),
-        ({"folds": 61}, "61 folds of 60 groups"),
-        ({"fold": 7}, "fold 7 of 7: 0 to 6"),
-        ({"fold": -1}, "fold -1 of 7"),
-    ],
-)
-def test_impossible_folds(options, message):
-    with pytest.raises(ValueError, match=message):
-        by_group(brain_like(), **options)
-
-
-# --- the source's split ---------------------------------------------------------------------------------------------
-
-
-def test_random_images_has_the_source_sizes_and_uses_copies_only():
-    rows = [
-        {"image": f"{i}", "label": "yes", "group": f"{i // 8}", "original": f"{i // 8}", "augmented": "1"}
-        for i in range(2065)
-    ]
-    rows += [
-        {"image": f"o{i}", "label": "yes", "group": f"{i}", "original": f"{i}", "augmented": "0"} for i in range(253)
-    ]
-    dataset = table_only(pd.DataFrame(rows))
-    split = random_images(dataset)
-    assert [len(split.rows(part)) for part in ("train", "validation", "test", "unused")] == [1445, 310, 310, 253]
-    assert split.leaky and "leaks" in split.how and not dataset.copies()[split.rows("unused")].any()
-    np.testing.assert_array_equal(split.part, random_images(dataset, seed=0).part)
-    assert (split.part != random_images(dataset, seed=1).part).any()
-    halves = random_images(dataset.select(np.arange(8)), shares=(0.5, 0.25, 0.25))
-    assert [len(halves.rows(part)) for part in ("train", "validation", "test")] == [4, 2, 2]
-    with pytest.raises(ValueError, match="sum to 1"):
-        random_images(dataset, shares=(0.7, 0.2, 0.2))
+from studylib.data.folds import by_group, random_images
+from studylib.data.splits import LeakError, Split, crossing, shuffle_labels
 
 
 def test_share_of_relatives_is_what_chance_gives():
@@ -224,15 +88,6 @@ def test_leaky_split_of_copies_fails_the_check_and_is_counted():
     with pytest.raises(LeakError, match="made to leak"):
         split.check(dataset, **CHECK_WITHOUT_FILES)
     assert crossing(dataset, split, near_duplicates=False)["share"][0] > 0.99
-
-
-def test_names_and_options_of_splits():
-    dataset = brain_like()
-    np.testing.assert_array_equal(make_split("group", dataset, fold=1).part, by_group(dataset, fold=1).part)
-    with pytest.raises(ValueError, match="no split is called 'random_image'.*did you mean 'random_images'"):
-        make_split("random_image", dataset)
-    with pytest.raises(ValueError, match="no option 'foldz'.*did you mean 'fold"):
-        make_split("group", dataset, foldz=1)
 
 
 # --- near-duplicates ------------------------------------------------------------------------------------------------

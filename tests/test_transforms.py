@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 
@@ -14,6 +15,7 @@ from studylib.data.transforms import (
     augmentation,
     copy_matrix,
     crop_to_brain,
+    crop_to_centre,
     prepare,
     prepare_masks,
     to_grey,
@@ -95,22 +97,42 @@ def test_prepare_resizes_by_a_known_factor(tiny_dataset):
     pixels = np.repeat(np.repeat(np.array([[10, 200], [90, 30]], dtype=np.uint8), 16, axis=0), 16, axis=1)
     Image.fromarray(pixels).save(tiny_dataset / "images/2.png")  # row 2 has no mask, so its size is free
     dataset = load_dataset(tiny_dataset).select([2])
-    (small,) = prepare(dataset, 8, crop=False)
+    (small,) = prepare(dataset, 8, crop="none")
     assert small[1, 1] == 10 and small[1, 6] == 200 and small[6, 1] == 90 and small[6, 6] == 30
-    (same,) = prepare(dataset, 32, crop=False)
+    (same,) = prepare(dataset, 32, crop="none")
     np.testing.assert_array_equal(same, pixels)  # its own size: untouched
-    colour = prepare(dataset, 8, crop=False, channels=3)
+    colour = prepare(dataset, 8, crop="none", channels=3)
     assert colour.shape == (1, 8, 8, 3)
     np.testing.assert_array_equal(colour, small[None, :, :, None].repeat(3, axis=3))
     with pytest.raises(ValueError, match="2 channels"):
-        prepare(dataset, 8, crop=False, channels=2)
+        prepare(dataset, 8, crop="none", channels=2)
 
 
 def test_prepare_makes_grey_of_colour_and_keeps_colour_where_asked(tiny_dataset):
     Image.new("RGB", (24, 20), (255, 0, 0)).save(tiny_dataset / "images/2.png")
     dataset = load_dataset(tiny_dataset).select([2])
-    assert set(prepare(dataset, 6, crop=False).ravel()) == {76}
-    assert prepare(dataset, 6, crop=False, channels=3)[0, 3, 3].tolist() == [255, 0, 0]
+    assert set(prepare(dataset, 6, crop="none").ravel()) == {76}
+    assert prepare(dataset, 6, crop="none", channels=3)[0, 3, 3].tolist() == [255, 0, 0]
+
+
+def test_centre_crop_equals_torchvision_resize_256_and_centre_crop_224():
+    from torchvision.transforms.v2 import functional as v2
+
+    rng = np.random.default_rng(0)
+    for shape in ((256, 256), (256, 320)):  # at 256 pixels Resize(256) changes nothing
+        image = rng.integers(0, 256, shape).astype(np.uint8)
+        part, (left, top, right, bottom) = crop_to_centre(image)
+        expected = v2.center_crop(torch.from_numpy(image)[None], [224, 224])[0].numpy()
+        np.testing.assert_array_equal(part, expected)
+        np.testing.assert_array_equal(image[top:bottom, left:right], part)
+    assert crop_to_centre(np.zeros((512, 512)))[1] == (32, 32, 480, 480)
+
+
+def test_unknown_crop_names_the_known_ones(tiny_dataset):
+    dataset = load_dataset(tiny_dataset)
+    for reads in (prepare, prepare_masks):
+        with pytest.raises(ValueError, match="crop 'center' is not known; it is one of brain, centre, none"):
+            reads(dataset, 8, crop="center")
 
 
 def test_crop_and_mask_stay_together(tiny_dataset):
@@ -124,21 +146,21 @@ def test_crop_and_mask_stay_together(tiny_dataset):
     dataset = load_dataset(tiny_dataset).select([0])
     box = crop_to_brain(image)[1]
     size = 64
-    (seen,), (outlined,) = prepare(dataset, size, crop=True), prepare_masks(dataset, size, crop=True)
+    (seen,), (outlined,) = prepare(dataset, size, crop="brain"), prepare_masks(dataset, size, crop="brain")
     assert set(np.unique(outlined)) == {0, 1}
     share = (33 - 25) * (48 - 40) / ((box[2] - box[0]) * (box[3] - box[1]))
     assert outlined.mean() == pytest.approx(share, rel=0.08)  # whole pixels of 64
     bright = ndimage.center_of_mass(seen > 235)
     np.testing.assert_allclose(bright, ndimage.center_of_mass(outlined), atol=1)
-    whole = prepare_masks(dataset, 60, crop=False)
+    whole = prepare_masks(dataset, 60, crop="none")
     assert whole.mean() == pytest.approx(64 / 4800, rel=0.1)
 
 
 def test_missing_masks_are_not_empty_masks(tiny_dataset):
     dataset = load_dataset(tiny_dataset)
     with pytest.raises(ValueError, match=r"6 of 12 images of tiny have no mask \(first: images/2.png\)"):
-        prepare_masks(dataset, 16, crop=False)
-    filled = prepare_masks(dataset, 16, crop=False, missing=9)
+        prepare_masks(dataset, 16, crop="none")
+    filled = prepare_masks(dataset, 16, crop="none", missing=9)
     assert [set(np.unique(mask)) for mask in filled[2:4]] == [{9}, {9}] and filled[0].max() == 1
 
 

@@ -86,7 +86,7 @@ def find_regions(
     masks, levels = np.zeros(grid.shape, dtype=bool), np.full(len(grid), np.nan)
     for i, reason in enumerate(undefined):
         if reason is None:
-            level = value if rule == "fraction" and scale else _level(grid[i], rule, value)  # a scaled map ends at 1
+            level = value if rule == "fraction" and scale else level_of(grid[i], rule, value)  # a scaled map ends at 1
             masks[i] = grid[i] > level
             levels[i] = level if np.ndim(level) == 0 else np.nan
             if not masks[i].any():
@@ -198,8 +198,8 @@ def _check(rule: str, value: float | None, order: str, scale: str | None) -> flo
     return value
 
 
-def _level(grid: np.ndarray, rule: str, value: float | None) -> np.ndarray | float:
-    """The threshold of one map (H, W), a number, or (H, W) for the local rule."""
+def level_of(grid: np.ndarray, rule: str, value: float | None = None) -> np.ndarray | float:
+    """The threshold of one map (H, W) by a rule of `find_regions`: a number, or (H, W) for the local rule."""
     if rule == "fraction":
         return value * grid.max()
     if rule in ("mean", "median"):

@@ -1,10 +1,7 @@
-"""Which images train, select and test: by group, as the sources did it, and the check that nothing crosses."""
+"""What a split is: the part of every row, the check that nothing crosses, and labels drawn by lot."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +10,7 @@ import pandas as pd
 from studylib.data.dataset import Dataset
 from studylib.data.duplicates import BITS, LIKENESS, contents, near_duplicates, phash
 
-__all__ = [
-    "SPLITS",
-    "LeakError",
-    "Split",
-    "by_group",
-    "crossing",
-    "make_split",
-    "near_duplicates",
-    "originals_only",
-    "phash",
-    "random_images",
-    "shuffle_labels",
-]
+__all__ = ["LeakError", "Split", "crossing", "near_duplicates", "phash", "shuffle_labels"]
 PARTS = ("train", "validation", "test", "test_copies", "unused")
 BORDERS = (("train", "validation"), ("train", "test"), ("validation", "test"))  # nothing may cross these
 
@@ -141,115 +126,6 @@ def _row(kind: str, by: str, shared: dict, total: int, related: np.ndarray, spli
         "test_related": hits,
         "share": share,
     }
-
-
-def _folds(dataset: Dataset, folds: int, seed: int, group: str) -> np.ndarray:
-    """Return the fold of each row, 0..folds-1, int64 (N,), the same for all rows of a group.
-
-    Each original counts once, however many copies it has, and rows are sorted first: adding copies, or another order of
-    the table, changes no fold.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups, labels = dataset.groups(group), dataset.labels()
-    original = dataset.groups("original") if "original" in dataset.table else np.full(len(dataset), "")
-    units = np.where(original != "", original, dataset.groups("image"))
-    table = pd.DataFrame({"group": groups, "unit": units, "label": labels})
-    table = table.drop_duplicates(["group", "unit"]).sort_values(["group", "unit"], kind="stable")
-    count = table["group"].nunique()
-    if not 3 <= folds <= count:
-        raise ValueError(f"{folds} folds of {count} groups ({group}): at least 3, at most one a group")
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    fold_of: dict[str, int] = {}
-    try:
-        parts = list(splitter.split(table["unit"], table["label"], table["group"]))
-    except ValueError as error:
-        raise ValueError(f"{dataset.name} cannot be split into {folds} folds by {group}: {error}") from None
-    for number, (_, held_out) in enumerate(parts):
-        fold_of.update(dict.fromkeys(table["group"].iloc[held_out].tolist(), number))
-    return np.array([fold_of[value] for value in groups.tolist()], dtype=np.int64)
-
-
-def _held_out(dataset: Dataset, folds: int, fold: int, seed: int, group: str) -> np.ndarray:
-    """Return "train", "validation" (fold + 1) or "test" (fold) for each row's group, text (N,)."""
-    if not 0 <= fold < folds:
-        raise ValueError(f"fold {fold} of {folds}: 0 to {folds - 1} are possible")
-    number = _folds(dataset, folds, seed, group)
-    return np.where(number == fold, "test", np.where(number == (fold + 1) % folds, "validation", "train"))
-
-
-def by_group(dataset: Dataset, *, folds: int = 7, fold: int = 0, seed: int = 0, group: str = "group") -> Split:
-    """Split by group, stratified by class: test is one fold, validation the next, training the rest.
-
-    Where the table holds augmented copies, training and validation are copies, `test` the untouched originals of the
-    held-out groups, `test_copies` the copies of those, and originals of the other groups are unused. Copies without
-    any original in the table are tested on themselves. Raises ValueError for a fold or number of folds that is not
-    possible.
-    """
-    part = _held_out(dataset, folds, fold, seed, group).astype("<U11")
-    copies = dataset.copies()
-    how = f"fold {fold} of {folds}, split by {group}, stratified by class, seed {seed}"
-    if copies.any() and not copies.all():
-        part[(part == "test") & copies] = "test_copies"
-        part[(part != "test") & ~copies] = "unused"
-        how += "; trained on augmented copies, tested on untouched originals of other groups"
-    elif copies.all() and len(copies):
-        how += "; augmented copies throughout, no untouched original is in this table"
-    return Split("group", part, False, how)
-
-
-def originals_only(dataset: Dataset, *, folds: int = 7, fold: int = 0, seed: int = 0, group: str = "group") -> Split:
-    """Split by group with the folds of `by_group`, but train and validate on the untouched originals, not on copies.
-
-    Copies of training and validation groups are unused. Raises ValueError where the table holds copies only.
-    """
-    part = _held_out(dataset, folds, fold, seed, group).astype("<U11")
-    copies = dataset.copies()
-    if copies.all():
-        raise ValueError(f"{dataset.name} holds no untouched original; join the originals to it (join_datasets)")
-    part[copies & (part != "test")] = "unused"
-    part[copies & (part == "test")] = "test_copies"
-    how = f"fold {fold} of {folds}, split by {group}, stratified by class, seed {seed}; untouched originals only"
-    return Split("group_originals", part, False, how)
-
-
-def random_images(dataset: Dataset, *, seed: int = 0, shares: Sequence[float] = (0.70, 0.15, 0.15)) -> Split:
-    """Split images at random, as study 2's source did, whoever they belong to; leaky by design.
-
-    Only augmented copies are used where there are any. Validation and test sizes are rounded, training takes the rest
-    (2,065 images: 1,445, 310, 310). Raises ValueError unless three shares, none negative, sum to 1.
-    """
-    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-        raise ValueError(f"shares {tuple(shares)}: three numbers from 0 that sum to 1 (train, validation, test)")
-    copies = dataset.copies()
-    rows = np.flatnonzero(copies) if copies.any() else np.arange(len(dataset))
-    rows = np.random.default_rng(seed).permutation(rows)
-    validation, test = (int(np.floor(share * len(rows) + 0.5)) for share in shares[1:])
-    part = np.full(len(dataset), "unused", dtype="<U11")
-    part[rows] = "train"
-    part[rows[:validation]] = "validation"
-    part[rows[validation : validation + test]] = "test"
-    percent = "/".join(f"{100 * share:g}" for share in shares)
-    how = f"images at random {percent}, seed {seed}, groups ignored (the source's split: it leaks)"
-    return Split("random_images", part, True, how)
-
-
-SPLITS = {"group": by_group, "random_images": random_images, "group_originals": originals_only}
-
-
-def make_split(name: str, dataset: Dataset, **options) -> Split:
-    """Make the split of that name; ValueError for an unknown name or option names the nearest."""
-    if name not in SPLITS:
-        near = difflib.get_close_matches(name, SPLITS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"no split is called '{name}' (known: {', '.join(SPLITS)}){hint}")
-    known = [option for option in inspect.signature(SPLITS[name]).parameters if option != "dataset"]
-    for option in options:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ValueError(f"the split '{name}' has no option '{option}' (it has {', '.join(known)}){hint}")
-    return SPLITS[name](dataset, **options)
 
 
 def shuffle_labels(labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator | int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torchvision.transforms import v2
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom are outside, as in Pillow
+CENTRE = 224 / 256  # what Resize(256) and CenterCrop(224) keep of the shorter side
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
@@ -45,24 +47,47 @@ def crop_to_brain(image: np.ndarray, threshold: int = 45, kernel: int = 5, margi
     return image[box[1] : box[3], box[0] : box[2]], box
 
 
+def crop_to_centre(image: np.ndarray) -> tuple[np.ndarray, Box]:
+    """Crop an image (H, W) or (H, W, 3) to its central square, 224 / 256 of the shorter side; return the part and its
+    box. This is what torchvision's Resize(256) and CenterCrop(224) show of a picture.
+    """
+    height, width = image.shape[:2]
+    side = round(CENTRE * min(height, width))
+    left, top = (width - side) // 2, (height - side) // 2
+    return image[top : top + side, left : left + side], (left, top, left + side, top + side)
+
+
+def crop_to_all(image: np.ndarray) -> tuple[np.ndarray, Box]:
+    """Return the whole image and its box."""
+    return image, (0, 0, image.shape[1], image.shape[0])
+
+
+CROPS = {"brain": crop_to_brain, "centre": crop_to_centre, "none": crop_to_all}
+
+
+def _crop(name: str) -> Callable[[np.ndarray], tuple[np.ndarray, Box]]:
+    if name not in CROPS:
+        raise ValueError(f"crop '{name}' is not known; it is one of {', '.join(CROPS)}")
+    return CROPS[name]
+
+
 def _resize(pixels: np.ndarray, size: int, how: Image.Resampling) -> np.ndarray:
     """Stretch an array (H, W) or (H, W, 3), uint8, to size x size with Pillow, which averages when it shrinks."""
     return np.asarray(Image.fromarray(pixels).resize((size, size), how))
 
 
-def prepare(dataset: Dataset, size: int, crop: bool, channels: int = 1) -> np.ndarray:
-    """Read every image, crop it to the brain if asked, and stretch it to size x size; uint8 (N, size, size[, 3]).
+def prepare(dataset: Dataset, size: int, crop: str, channels: int = 1) -> np.ndarray:
+    """Read every image, crop it ("brain", "centre", "none"), and stretch it to size x size; uint8 (N, size, size[, 3]).
 
     channels: 1 for grey, 3 for colour (grey images three times). Bicubic, averaging when it shrinks; the aspect ratio
     is not kept, as in study 2. Raises DataError for a file that cannot be read.
     """
     if channels not in (1, 3):
         raise ValueError(f"{channels} channels: 1 (grey) or 3 (colour)")
+    cropped = _crop(crop)
     images = np.empty((len(dataset), size, size, 3)[: 3 + (channels == 3)], dtype=np.uint8)
     for i in range(len(dataset)):
-        image = dataset.image(i)
-        if crop:
-            image = crop_to_brain(image)[0]
+        image = cropped(dataset.image(i))[0]
         if channels == 1:
             image = to_grey(image)
         small = _resize(image, size, Image.Resampling.BICUBIC)
@@ -70,12 +95,13 @@ def prepare(dataset: Dataset, size: int, crop: bool, channels: int = 1) -> np.nd
     return images
 
 
-def prepare_masks(dataset: Dataset, size: int, crop: bool, missing: int | None = None) -> np.ndarray:
-    """Read every mask, crop it by its image's box if asked, and stretch it by nearest neighbour; uint8 (N, size, size).
+def prepare_masks(dataset: Dataset, size: int, crop: str, missing: int | None = None) -> np.ndarray:
+    """Read every mask, crop it by its image's box, and stretch it by nearest neighbour; uint8 (N, size, size).
 
     A row without a mask is filled with `missing`; None, the default, raises ValueError, since "not outlined" is not
     "empty".
     """
+    cropped = _crop(crop)
     masks = np.empty((len(dataset), size, size), dtype=np.uint8)
     without = np.flatnonzero(dataset.table["mask_file"].to_numpy() == "")
     if len(without) and missing is None:
@@ -89,8 +115,8 @@ def prepare_masks(dataset: Dataset, size: int, crop: bool, missing: int | None =
         if mask is None:
             masks[i] = missing
             continue
-        if crop:
-            left, top, right, bottom = crop_to_brain(dataset.image(i))[1]
+        if crop != "none":
+            left, top, right, bottom = cropped(dataset.image(i))[1]
             mask = mask[top:bottom, left:right]
         masks[i] = _resize(mask, size, Image.Resampling.NEAREST)
     return masks

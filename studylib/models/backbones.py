@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from studylib.models.weights import NORMALISATION, load_weights
+from studylib.models.weights import load_weights, normalisation
 
 
 class FrozenTrunk(nn.Module):
@@ -18,9 +18,9 @@ class FrozenTrunk(nn.Module):
     `weights_from` says where the trunk's weights came from.
     """
 
-    def __init__(self, trunk: nn.Module, channels: int, outputs: int, normalisation, weights_from: str) -> None:
+    def __init__(self, trunk: nn.Module, channels: int, outputs: int, shift: tuple, weights_from: str) -> None:
         super().__init__()
-        mean, std = normalisation
+        mean, std = shift
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.trunk = trunk.requires_grad_(False).eval()
@@ -36,6 +36,10 @@ class FrozenTrunk(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         return self.flatten(self.pool(self.trunk((images - self.mean) / self.std)))
+
+    def trained(self) -> nn.Linear:
+        """What is trained, from the features to the logits."""
+        return self.fc
 
     def forward(self, images: Tensor) -> Tensor:
         return self.fc(self.features(images))
@@ -66,4 +70,4 @@ def frozen_trunk(trunk: str = "resnet18_to_layer3", outputs: int = 1, image_size
         raise ValueError(f"no trunk is called '{trunk}' (known: {', '.join(TRUNKS)})")
     module, channels = TRUNKS[trunk]()
     weights_from = load_weights(module, trunk)
-    return FrozenTrunk(module, channels, outputs, NORMALISATION[trunk], weights_from)
+    return FrozenTrunk(module, channels, outputs, normalisation(trunk, weights_from), weights_from)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NETWORKS = {
     "brain": "studylib.models.brain:brain_net",  # study 2's network, with a choice of gates
     "brain_plain": "studylib.models.brain:plain_net",  # study 2, section 7: the initial convolutional network
+    "staged": "studylib.models.staged:staged",  # pooling and a linear head: CAM is exact; lower part pretrained, fixed
+    "unet": "studylib.models.unet:unet",  # told the outlines: the yardstick of study 4
     "frozen_trunk": "studylib.models.backbones:frozen_trunk",  # pretrained, not trained; pooling; a linear head
 }
 
@@ -25,6 +27,24 @@ def module_of(name: str) -> str:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"no network is called '{name}' (known: {', '.join(NETWORKS)}){hint}")
     return NETWORKS[name].split(":")[0]
+
+
+def segments(name: str) -> bool:
+    """Whether the network `name` is trained on masks instead of labels."""
+    return name == "unet"
+
+
+def begins_from(name: str, options: dict) -> str:
+    """Which file of pretrained weights a network with these options begins from; "" for none."""
+    from studylib.models.weights import identity
+
+    if name == "frozen_trunk":
+        return identity(options["trunk"])
+    if name == "staged" and options.get("pretrained", True):
+        from studylib.models.staged import ARCHITECTURES
+
+        return identity(ARCHITECTURES[options["architecture"]].weights)
+    return ""
 
 
 def build(name: str, **options) -> nn.Module:

@@ -15,7 +15,28 @@ from torch import nn
 # 1])
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-NORMALISATION = {"resnet18_to_layer3": IMAGENET, "squeezenet1_1": IMAGENET, "mobilenet_v2": HALF}
+CAFFE = (IMAGENET[0], (1 / 255, 1 / 255, 1 / 255))  # the mean taken off, in units of 0 to 255
+NORMALISATION = {
+    "resnet18_to_layer3": IMAGENET,
+    "squeezenet1_1": IMAGENET,
+    "mobilenet_v2": HALF,
+    "vgg16_to_relu3_3": CAFFE,
+}
+
+
+def normalisation(name: str, where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of the images that the weights called `name` were made for; `where` they came from
+    decides, since a file need not hold torchvision's own.
+    """
+    return NORMALISATION.get(name, IMAGENET) if where == "file" else IMAGENET
+
+
+def identity(name: str) -> str:
+    """Twelve digits that name the file of weights called `name` under $STUDYLIB_WEIGHTS; "" where there is none, so
+    that a network trained without weights is not taken for one trained with them.
+    """
+    path = local_file(name)
+    return "" if path is None else json.loads((path.parent / "index.json").read_text())[name]["sha256"][:12]
 
 
 def local_file(name: str) -> Path | None:
@@ -39,20 +60,24 @@ def local_file(name: str) -> Path | None:
     return path
 
 
-def load_weights(model: nn.Module, name: str, download: bool = True) -> str:
+def load_weights(model: nn.Module, name: str, download: bool = True, optional: tuple[str, ...] = ()) -> str:
     """Fill `model` with the weights called `name`; returns where they came from, one of 'file', 'torchvision',
     'scratch'.
 
-    A file may lack the layers behind the trunk it was made for; every layer that it does hold must fit. 'scratch'
-    leaves the random weights that `model` was built with.
+    A file may lack the layers behind the trunk it was made for: of `model` those named in `optional`. Every layer that
+    it does hold must fit. 'scratch' leaves the random weights that `model` was built with.
     """
     path = local_file(name)
     if path is not None:
         from safetensors.torch import load_file
 
         state = {key: value.float() for key, value in load_file(path).items()}
-        result = model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()}, strict=False)
-        missing = [key for key in result.missing_keys if "num_batches_tracked" not in key]
+        known = model.state_dict()
+        partly = [part for part in optional if not _whole(part, known, state)]  # a stage is taken whole or not at all
+        spare = tuple(f"{part}." for part in partly)
+        fitting = {k: v for k, v in state.items() if k in known and not k.startswith(spare)}
+        result = model.load_state_dict(fitting, strict=False)
+        missing = [k for k in result.missing_keys if "num_batches_tracked" not in k and not k.startswith(spare)]
         if missing:
             raise ValueError(
                 f"{path.name} lacks {missing[0]} and {len(missing) - 1} more layers of {type(model).__name__}"
@@ -64,6 +89,11 @@ def load_weights(model: nn.Module, name: str, download: bool = True) -> str:
         except (OSError, RuntimeError):  # no network: say 'scratch' in every record rather than fail
             return "scratch"
     return "scratch"
+
+
+def _whole(part: str, known: dict, state: dict) -> bool:
+    """Whether a file holds every number of a layer but the counters."""
+    return all(k in state for k in known if k.startswith(f"{part}.") and "num_batches_tracked" not in k)
 
 
 def _torchvision(model: nn.Module, name: str) -> str:

@@ -82,10 +82,10 @@ def model_gate(auroc: Estimate, accuracy: Estimate, majority: float, baseline: E
     ]
 
 
-def floor_gate(differences: dict[str, Estimate]) -> list[Gate]:
-    """Gate 2: the map beats every floor. differences: floor -> map minus floor."""
+def floor_gate(differences: dict[str, Estimate], measure: str = "pixel AUPRC") -> list[Gate]:
+    """Gate 2: the map beats every floor. differences: floor -> map minus floor, by a measure."""
     return [
-        above("2 floors", f"pixel AUPRC above that of {name.replace('_', ' ')}", e, 0.0)
+        above("2 floors", f"{measure} above that of {name.replace('_', ' ')}", e, 0.0)
         for name, e in differences.items()
     ]
 

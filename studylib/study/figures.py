@@ -142,13 +142,15 @@ def map_panel(
     return fig
 
 
-def reliability(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
+def reliability(
+    tables: Mapping[str, pd.DataFrame], title: str, stated: str = "a tumour", found: str = "share with a tumour"
+) -> Figure:
     """Stated confidence against how often it was right. tables: name -> columns probability, observed, n."""
     fig, ax = plt.subplots(figsize=(4.6, 4.2))
     ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls="--")
     for name, table in tables.items():
         ax.plot(table["probability"], table["observed"], "o-", color=colour(name), ms=4, label=name)
-    ax.set(xlabel="stated probability of a tumour", ylabel="share with a tumour", title=title, xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel=f"stated probability of {stated}", ylabel=found, title=title, xlim=(0, 1), ylim=(0, 1))
     ax.legend()
     return fig
 

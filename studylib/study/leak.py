@@ -85,9 +85,10 @@ def nearest(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    pixels, _ = load_pixels(workshop.dataset(), 32, True, workshop.folder / ".cache")
+    networks = fits.select(arm, split)
+    pixels, _ = load_pixels(workshop.dataset(), 32, networks[0].run.arm.crop, workshop.folder / ".cache")
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
-    for t in fits.select(arm, split):
+    for t in networks:
         part = workshop.split(t.run).part
         train, test = np.flatnonzero(part == "train"), np.flatnonzero(part == "test")
         found = NearestNeighbors(n_neighbors=1).fit(flat[train]).kneighbors(flat[test], return_distance=False)
@@ -131,8 +132,8 @@ def neighbour_minus_network(neighbour: pd.DataFrame, fits: Fits, arm: str, split
     return difference_by(both, "a", "b", how=f"accuracy of 1-nearest-neighbour minus {arm}, paired by image", **how)
 
 
-def shuffled_labels(fits: Fits, split: str, **how) -> Estimate:
-    """Balanced accuracy, against the shuffled labels, of networks that were trained on them; 0.5 is chance."""
-    table = fits.predictions("shuffled_labels", split)
+def shuffled_labels(fits: Fits, split: str, arm: str = "shuffled_labels", **how) -> Estimate:
+    """Balanced accuracy, against the shuffled labels, of networks that were trained on them; 1 / classes is chance."""
+    table = fits.predictions(arm, split)
     text = f"balanced accuracy on labels drawn by lot, {table['repeat'].nunique()} draws"
     return statistic_by(table, of_columns(balanced_accuracy, "target", "predicted"), how=text, **how)

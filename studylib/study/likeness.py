@@ -37,17 +37,43 @@ def beside_pairs(pictures: Pictures, before: np.ndarray, after: np.ndarray, seed
     return pd.DataFrame(columns | means | more)
 
 
-def randomisations(workshop: Workshop, fits: Fits, arm: str, *, cascade: bool) -> pd.DataFrame:
-    """|CAM| of every network of an arm before and after its weights are drawn anew, one row a picture and layer.
+def class_of(trained: Trained, pictures: Pictures) -> int | np.ndarray:
+    """Whose map is compared: the positive class of two, with more classes the true one of each picture."""
+    return pictures.labels if dict(trained.fit.spec.options).get("outputs", 1) > 1 else 1
 
-    cascade: from the head to the stem, each layer staying random; else one layer at a time.
+
+def magnitude(trained: Trained, pictures: Pictures, model: torch.nn.Module | None = None) -> np.ndarray:
+    """|CAM| at the layer's own size, (N, h, w), of a network, or of `model` in its place."""
+    model = trained.fit.model() if model is None else model
+    return np.abs(class_maps(model, pictures.pixels, target=class_of(trained, pictures))[0])
+
+
+def signed_maps(trained: Trained, pictures: Pictures) -> np.ndarray:
+    """CAM at the layer's own size, (N, h, w), signed."""
+    return class_maps(trained.fit.model(), pictures.pixels, target=class_of(trained, pictures))[0]
+
+
+def some(pictures: Pictures, most: int | None) -> Pictures:
+    """At most so many pictures, evenly over the rows."""
+    keep = np.zeros(len(pictures), bool)
+    keep[np.linspace(0, len(pictures) - 1, min(most or len(pictures), len(pictures))).round().astype(int)] = True
+    return pictures.where(keep)
+
+
+def randomisations(
+    workshop: Workshop, fits: Fits, arm: str, *, cascade: bool, networks: int | None = None, most: int | None = None
+) -> pd.DataFrame:
+    """|CAM| of the networks of an arm before and after their weights are drawn anew, one row a picture and layer.
+
+    cascade: from the head to the stem, each layer staying random; else one layer at a time. networks, most: at most so
+    many networks, and pictures of each.
     """
     tables = []
-    for t in fits.select(arm):
-        pictures, model = held_out(workshop, t), t.fit.model()
-        before = np.abs(class_maps(model, pictures.pixels)[0])
+    for t in fits.select(arm)[:networks]:
+        pictures, model = some(held_out(workshop, t), most), t.fit.model()
+        before = magnitude(t, pictures)
         for layer, changed in randomised(model, cascade, t.run.seed):
-            after = np.abs(class_maps(changed, pictures.pixels)[0])
+            after = magnitude(t, pictures, changed)
             tables.append(beside_pairs(pictures, before, after, t.run.seed, layer=layer, repeat=t.run.repeat))
     return pd.concat(tables, ignore_index=True)
 
@@ -58,21 +84,24 @@ def labels_by_lot(workshop: Workshop, fits: Fits, arm: str, control: str) -> pd.
     for t in fits.select(arm):
         if t.run.repeat in lots:
             pictures = held_out(workshop, t)
-            ours, theirs = (np.abs(class_maps(x.fit.model(), pictures.pixels)[0]) for x in (t, lots[t.run.repeat]))
+            ours, theirs = (magnitude(x, pictures) for x in (t, lots[t.run.repeat]))
             tables.append(beside_pairs(pictures, ours, theirs, t.run.seed, repeat=t.run.repeat))
     return pd.concat(tables, ignore_index=True)
 
 
-def sanity_tables(workshop: Workshop, fits: Fits) -> dict[str, pd.DataFrame]:
+def sanity_tables(
+    workshop: Workshop, fits: Fits, arm: str = "cam", labelled: str = "none", lots: str = "shuffled_labels", **limits
+) -> dict[str, pd.DataFrame]:
     """What the sanity gate reads: `layers`, every step of the cascade; `cascade`, its end, where no learned weight is
-    left; `independent`, each layer singly; `labels_by_lot`.
+    left; `independent`, each layer singly; `labels_by_lot`, networks of the arm `labelled` against those of `lots`, that
+    learned labels drawn by lot. limits: of `randomisations`.
     """
-    layers = randomisations(workshop, fits, "cam", cascade=True)
+    layers = randomisations(workshop, fits, arm, cascade=True, **limits)
     return {
         "layers": layers,
         "cascade": layers[layers["layer"] == layers["layer"].iloc[-1]],
-        "independent": randomisations(workshop, fits, "cam", cascade=False),
-        "labels_by_lot": labels_by_lot(workshop, fits, "none", "shuffled_labels"),
+        "independent": randomisations(workshop, fits, arm, cascade=False, **limits),
+        "labels_by_lot": labels_by_lot(workshop, fits, labelled, lots),
     }
 
 
@@ -83,7 +112,7 @@ def between_networks(first: list[Trained], second: list[Trained], pictures_for: 
     """
     networks = {t.run.name: t for t in (*first, *second)}
     seen = {name: pictures_for(t) for name, t in networks.items()}
-    maps = {name: torch.from_numpy(class_maps(t.fit.model(), seen[name].pixels)[0]) for name, t in networks.items()}
+    maps = {name: torch.from_numpy(signed_maps(t, seen[name])) for name, t in networks.items()}
     pairs = combinations(first, 2) if first is second else [(a, b) for a in first for b in second]
     tables = []
     for a, b in ((one.run.name, other.run.name) for one, other in pairs):
@@ -126,14 +155,17 @@ def agreement(table: pd.DataFrame, text: str, **how) -> Estimate:
     return mean_by(rows, "spearman", how=f"Spearman of maps, {text}", **how)
 
 
-def perturbed(workshop: Workshop, fits: Fits, arm: str, **how) -> dict[str, Estimate]:
-    """Spearman of the CAM before and after a small change of the picture, networks averaged: `noise` and `shift`."""
+def perturbed(workshop: Workshop, fits: Fits, arm: str, most: int | None = None, **how) -> dict[str, Estimate]:
+    """Spearman of the CAM before and after a small change of the picture, networks averaged: `noise` and `shift`; at
+    most so many pictures of each network.
+    """
     tables = []
     for t in fits.select(arm):
-        pictures, model = held_out(workshop, t), t.fit.model()
+        pictures, model = some(held_out(workshop, t), most), t.fit.model()
+        target = class_of(t, pictures)
 
-        def maps_of(images: torch.Tensor, model=model) -> torch.Tensor:
-            return explain(model, images, "cam", 1, batch_size=BATCH).upsampled("cam", relu=False, scale=None)
+        def maps_of(images: torch.Tensor, model=model, target=target) -> torch.Tensor:
+            return explain(model, images, "cam", target, batch_size=BATCH).upsampled("cam", relu=False, scale=None)
 
         images = as_images(pictures.pixels)
         step = max(1, round(SMALL * images.shape[-1]))

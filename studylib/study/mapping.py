@@ -60,15 +60,20 @@ def held_out(workshop: Workshop, trained: Trained, variant: str = "") -> Picture
     return pictures_of(workshop, dataset, rows, trained)
 
 
-def pictures_of(workshop: Workshop, dataset: Dataset, rows: np.ndarray, trained: Trained, group: str = "") -> Pictures:
-    """Rows of a data set as the network takes them."""
+def pictures_of(
+    workshop: Workshop, dataset: Dataset, rows: np.ndarray, trained: Trained, group: str = "", size: int = 0
+) -> Pictures:
+    """Rows of a data set as the network takes them, or at another size, at which its maps are judged. A set of other
+    classes than the study's has the positive label throughout.
+    """
     spec = trained.fit.spec
-    pixels, _ = load_pixels(dataset, spec.image_size, spec.crop, workshop.folder / ".cache")
-    labels = workshop.labels(dataset)[0] if len(dataset.classes) == 2 else np.ones(len(dataset), int)
+    size = size or spec.image_size
+    pixels, _ = load_pixels(dataset, size, spec.crop, workshop.folder / ".cache")
+    known = set(dataset.classes) == set(workshop.dataset(trained.run.arm.phantom).classes)
+    labels = workshop.labels(dataset)[0] if known else np.ones(len(dataset), int)
     chosen = dataset.select(rows)
     has_masks = "mask" in dataset.table and (chosen.table["mask_file"] != "").all()
-    shape = (len(rows), spec.image_size, spec.image_size)
-    masks = prepare_masks(chosen, spec.image_size, spec.crop) == 1 if has_masks else np.zeros(shape, bool)
+    masks = prepare_masks(chosen, size, spec.crop) == 1 if has_masks else np.zeros((len(rows), size, size), bool)
     names = dataset.table["image"].to_numpy().astype(str)[rows]
     groups = dataset.groups(group or workshop.settings.group)[rows]
     return Pictures(names, groups, labels[rows], np.asarray(pixels[rows]), masks)
@@ -83,11 +88,11 @@ def as_images(pixels: np.ndarray) -> torch.Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None):
-    """Raw maps for the positive class and its logits. -> (maps (N, h, w) signed, upsampled (N, S, S) signed, logits
-    (N,)), float32
+def class_maps(model: torch.nn.Module, pixels: np.ndarray, method: str = "cam", layer=None, target=1):
+    """Raw maps for the positive class (`target`: another, or one a picture) and the last logit. -> (maps (N, h, w)
+    signed, upsampled (N, S, S) signed, logits (N,)), float32
     """
-    e = explain(model, as_images(pixels), (method,), target=1, layers=layer, batch_size=BATCH)
+    e = explain(model, as_images(pixels), (method,), target=target, layers=layer, batch_size=BATCH)
     large = e.upsampled(method, relu=False, scale=None)
     return e[method].numpy(), large.numpy(), e.logits[:, -1].numpy()
 
@@ -130,7 +135,9 @@ def random_network(trained: Trained) -> torch.nn.Module:
 
     with torch.random.fork_rng():
         torch.manual_seed(trained.run.seed + 1_000_003)
-        model = build(trained.fit.spec.model, **dict(trained.fit.spec.options))
+        spec = trained.fit.spec
+        scratch = {"pretrained": False} if spec.model == "staged" else {}
+        model = build(spec.model, **dict(spec.options) | scratch)
     if hasattr(model, "begin_epoch"):
         model.begin_epoch(1, 0)
     return model.eval()

@@ -63,7 +63,7 @@ def probe(workshop: Workshop, rows: np.ndarray, features: np.ndarray, what: str,
 
 def whole_frames(workshop: Workshop) -> np.ndarray:
     """Every picture uncropped, uint8 (N, SIZE, SIZE)."""
-    return load_pixels(workshop.dataset(), SIZE, False, workshop.folder / ".cache")[0]
+    return load_pixels(workshop.dataset(), SIZE, "none", workshop.folder / ".cache")[0]
 
 
 def shortcut_probes(workshop: Workshop, **how) -> dict[str, Estimate]:

@@ -24,13 +24,15 @@ class Arm:
     options: dict = field(default_factory=dict)
     image_size: int = 0
     epochs: int = 0
+    learning_rate: float = 0.0
     warmup: int = -1
     precision: str = ""
-    crop: bool = True
+    crop: str = "brain"  # "brain", "centre" (what Resize 256 and CenterCrop 224 keep) or "none"
     labels: str = "true"  # "shuffled": one label a group, permuted over groups
     share: float = 1.0  # of the training groups
     data: str = ""  # "phantom" or "real": only there
     phantom: str = "plain"  # which phantom family variant: "plain" or "marker"
+    cost: float = 1.0  # time of a training pixel against other arms: longer fits begin first
     why: str = ""
 
 
@@ -47,6 +49,7 @@ class Profile:
     batch_size: int = 32
     learning_rate: float = 1e-3
     precision: str = "bf16"
+    main: str = ""  # the arm whose maps are judged, where a study has one
     resamples: int = 2000
     map_images: int = 200  # at most so many images where every pixel of a map is scored
     steps: int = 16  # of a deletion curve

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from studylib.data.dataset import Dataset
-from studylib.data.splits import Split, make_split, shuffle_labels
+from studylib.data.folds import make_split, options_of
+from studylib.data.splits import Split, shuffle_labels
+from studylib.data.transforms import prepare_masks
+from studylib.models.registry import begins_from, segments
 from studylib.study.fits import Fits, Trained
 from studylib.study.material import load_study_data
 from studylib.study.plan import Run, runs_of
@@ -53,9 +56,9 @@ class Workshop:
 
     def split(self, run: Run) -> Split:
         """The split of a run. By group: folds drawn once a study, so that repeats test different groups."""
-        options = {"folds": self.profile.folds, "fold": run.fold, "seed": self.seed, "group": self.settings.group}
-        if run.split == "random_images":
-            options = {"seed": run.seed}
+        seed = run.seed if run.split == "random_images" else self.seed  # drawn anew a repeat, or cut once in folds
+        given = {"folds": self.profile.folds, "fold": run.fold, "seed": seed, "group": self.settings.group}
+        options = {name: value for name, value in given.items() if name in options_of(run.split)}
         key = (run.split, run.arm.phantom, *options.values())
         if key not in self._splits:
             self._splits[key] = make_split(run.split, self.dataset(run.arm.phantom), **options)
@@ -73,13 +76,14 @@ class Workshop:
         if arm.labels == "shuffled":
             targets = shuffle_labels(labels, groups, np.random.default_rng([run.seed, SHUFFLE]))
         names = dataset.table["image"].to_numpy().astype(str)
-        examples = Examples(pixels, names, groups, parts, labels, targets, classes)
+        masks = prepare_masks(dataset, size, arm.crop) if segments(arm.model) else None
+        examples = Examples(pixels, names, groups, parts, labels, targets, classes, masks)
         return self._spec(run, dataset, digest, examples, size), examples
 
     def _spec(self, run: Run, dataset: Dataset, digest: str, examples: Examples, size: int) -> FitSpec:
         arm, profile = run.arm, self.profile
         options = dict(arm.options) | {"image_size": size}
-        if examples.outputs > 1:
+        if examples.outputs > 1 and examples.masks is None:
             options["outputs"] = examples.outputs
         return FitSpec(
             study=self.settings.study,
@@ -98,8 +102,9 @@ class Workshop:
             epochs=arm.epochs or profile.epochs,
             warmup=profile.warmup if arm.warmup < 0 else arm.warmup,
             batch_size=profile.batch_size,
-            learning_rate=profile.learning_rate,
+            learning_rate=arm.learning_rate or profile.learning_rate,
             precision=arm.precision or profile.precision,
+            weights=begins_from(arm.model, options),
         )
 
     def fits(self, say: Callable[[str], None]) -> Fits:
@@ -119,7 +124,7 @@ class Workshop:
         specs, efforts = {}, {}
         for run in self.runs():
             spec, examples = self.examples(run)
-            specs[spec.key], efforts[spec.key] = (spec, run), effort(spec, len(examples.rows("train")))
+            specs[spec.key], efforts[spec.key] = (spec, run), run.arm.cost * effort(spec, len(examples.rows("train")))
         todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
         todo.sort(key=efforts.get, reverse=True)
         todo = todo[worker % workers :] + todo[: worker % workers]

@@ -13,7 +13,8 @@ class Examples:
     """One row an image: pixels (N, S, S[, 3]) uint8; names, groups, parts (N,) str; labels, targets (N,) int.
 
     `labels` are the truth that predictions are compared with, `targets` what training and validation see: they
-    differ only where labels were shuffled on purpose. `outputs` is the number of logits: one for two classes.
+    differ only where labels were shuffled on purpose. `outputs` is the number of logits: one for two classes. masks:
+    (N, S, S) of 0 and 1, the targets of a network that segments.
     """
 
     pixels: np.ndarray
@@ -23,11 +24,11 @@ class Examples:
     labels: np.ndarray
     targets: np.ndarray
     classes: tuple[str, ...]
+    masks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        lengths = {
-            name: len(getattr(self, name)) for name in ("pixels", "names", "groups", "parts", "labels", "targets")
-        }
+        columns = ["pixels", "names", "groups", "parts", "labels", "targets"] + ["masks"] * (self.masks is not None)
+        lengths = {name: len(getattr(self, name)) for name in columns}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"rows of a fit disagree in number: {lengths}")
         for part in ("train", "validation", "test"):
@@ -45,9 +46,25 @@ class Examples:
         """Row numbers of a part, in the order of the table."""
         return np.flatnonzero(self.parts == part)
 
+    def parted(self) -> np.ndarray:
+        """Rows that have a part, in the order in which predictions are kept."""
+        return np.concatenate([self.rows(part) for part in ("train", "validation", "test", "test_copies")])
+
+    def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What stands before the predictions of `rows` in a table."""
+        return {
+            "image": self.names[rows],
+            "group": self.groups[rows],
+            "part": self.parts[rows],
+            "label": self.labels[rows],
+            "target": self.targets[rows],
+        }
+
     def digest(self) -> str:
         """Sixteen hex digits of everything but the pixels."""
         sha = hashlib.sha256()
         for column in (self.names, self.groups, self.parts, self.labels.astype(str), self.targets.astype(str)):
             sha.update("\n".join(column.tolist()).encode())
+        if self.masks is not None:
+            sha.update(np.ascontiguousarray(self.masks))
         return sha.hexdigest()[:16]

@@ -17,11 +17,11 @@ from studylib.training.spec import FitSpec, code_digest
 
 @torch.inference_mode()
 def frozen_features(network: torch.nn.Module, pixels: np.ndarray, spec: FitSpec, runs: Path) -> np.ndarray:
-    """Features of `pixels` behind the frozen trunk of `network`. pixels: uint8 (N, S, S[, 3]) -> float32 (N,
-    channels), cached.
+    """Features of `pixels` behind the frozen trunk of `network`, cached. pixels: uint8 (N, S, S[, 3]) -> float32
+    (N, C), or (N, C, h, w) float16, in which a large set fits on disk and in memory.
 
-    Equal to training through the trunk, since it has no gradient and stays in evaluation mode. The cache is keyed by
-    the pixels, the trunk's weights and its code.
+    Equal to training through the trunk, up to the rounding of float16, since it has no gradient and stays in evaluation
+    mode. The cache is keyed by the pixels, the trunk's weights and its code.
     """
     weights = hashlib.sha256()
     for name, value in network.trunk.state_dict().items():
@@ -31,9 +31,13 @@ def frozen_features(network: torch.nn.Module, pixels: np.ndarray, spec: FitSpec,
     path = runs / ".cache" / f"features-{key}.npy"
     with lock(path.with_suffix(".lock")):
         if not path.exists():
-            network.eval()
-            rows = [network.features(as_input(pixels[i : i + 32])).numpy() for i in range(0, len(pixels), 32)]
+            network.eval().to(memory_format=torch.channels_last)
+            first = network.features(as_input(pixels[:1]))
             beside = path.with_suffix(f".{os.getpid()}.npy")
-            np.save(beside, np.concatenate(rows).astype(np.float32))
+            kind = np.float16 if first.ndim == 4 else np.float32
+            made = np.lib.format.open_memmap(beside, "w+", kind, (len(pixels), *first.shape[1:]))
+            for i in range(0, len(pixels), 32):
+                made[i : i + 32] = network.features(as_input(pixels[i : i + 32])).numpy()
+            made.flush()
             beside.replace(path)
-    return np.load(path)
+    return np.load(path, mmap_mode="r")

@@ -18,12 +18,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from studylib.models.registry import build
+from studylib.models.registry import build, segments
 from studylib.training.examples import Examples
 from studylib.training.features import frozen_features
 from studylib.training.locks import lock
-from studylib.training.module import Classifier, EpochOrder, as_input, loader
+from studylib.training.module import EpochOrder, as_input, loader
 from studylib.training.result import Fit
+from studylib.training.segmentation import found_outlines, learner
 from studylib.training.spec import FitSpec
 
 PRECISION = {"bf16": "bf16-mixed", "float32": "32-true"}
@@ -85,10 +86,11 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     torch.manual_seed(spec.seed)
     network = build(spec.model, **dict(spec.options)).to(memory_format=torch.channels_last)
     inputs = examples.pixels if not hasattr(network, "trunk") else frozen_features(network, examples.pixels, spec, runs)
-    trained = network if not hasattr(network, "trunk") else network.fc
-    classifier = Classifier(trained, spec)
+    trained = network if not hasattr(network, "trunk") else network.trained()
+    classifier = learner(trained, spec)
+    targets = examples.targets if not segments(spec.model) else examples.masks
     train, validation = examples.rows("train"), examples.rows("validation")
-    batches = loader(inputs[train], examples.targets[train], spec.batch_size, EpochOrder(len(train), spec.seed))
+    batches = loader(inputs[train], targets[train], spec.batch_size, EpochOrder(len(train), spec.seed))
     trainer = pl.Trainer(
         max_epochs=spec.epochs,
         accelerator="auto",
@@ -106,7 +108,7 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
         ],
     )
     last = partial / "last.ckpt"
-    held_out = loader(inputs[validation], examples.targets[validation], 64)
+    held_out = loader(inputs[validation], targets[validation], 64)
     trainer.fit(classifier, batches, held_out, ckpt_path=str(last) if last.exists() else None, weights_only=False)
     best = torch.load(trainer.checkpoint_callback.best_model_path, map_location="cpu", weights_only=False)
     classifier.load_state_dict(best["state_dict"])
@@ -139,7 +141,8 @@ def _write(spec, network, trained, classifier, examples, inputs, partial, best_e
     history.drop(columns="seconds").to_csv(partial / "history.csv", index=False)
     seconds = {"epochs": [round(s, 3) for s in history["seconds"]], "total": round(history["seconds"].sum(), 3)}
     (partial / "seconds.json").write_text(json.dumps(seconds))
-    predict(trained.eval(), examples, inputs).to_csv(partial / "predictions.csv", index=False, float_format="%.6g")
+    told = found_outlines if segments(spec.model) else predict
+    told(trained.eval(), examples, inputs).to_csv(partial / "predictions.csv", index=False, float_format="%.6g")
     shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     for checkpoint in partial.glob("*.ckpt"):
         checkpoint.unlink()
@@ -154,7 +157,7 @@ def predict(network: nn.Module, examples: Examples, inputs: np.ndarray, batch_si
     """Class probabilities of every image that has a part: image, group, part, label, target, a column `p_<class>`
     each.
     """
-    rows = np.concatenate([examples.rows(part) for part in ("train", "validation", "test", "test_copies")])
+    rows = examples.parted()
     logits = torch.cat(
         [network(as_input(inputs[rows[i : i + batch_size]])) for i in range(0, len(rows), batch_size)]
     ).double()
@@ -163,11 +166,5 @@ def predict(network: nn.Module, examples: Examples, inputs: np.ndarray, batch_si
         if logits.shape[1] > 1
         else torch.cat([1 - torch.sigmoid(logits), torch.sigmoid(logits)], 1)
     )
-    table = {
-        "image": examples.names[rows],
-        "group": examples.groups[rows],
-        "part": examples.parts[rows],
-        "label": examples.labels[rows],
-        "target": examples.targets[rows],
-    }
-    return pd.DataFrame(table | {f"p_{name}": p[:, i].numpy() for i, name in enumerate(examples.classes)})
+    told = {f"p_{name}": p[:, i].numpy() for i, name in enumerate(examples.classes)}
+    return pd.DataFrame(examples.columns(rows) | told)

@@ -31,10 +31,11 @@ class Batches(Dataset):
 
 def as_input(pixels: np.ndarray) -> Tensor:
     """Pixels as a network takes them: (n, S, S[, 3]) uint8 -> (n, 3, S, S) float32 in [0, 1], channels last; features
-    pass through.
+    (n, C[, h, w]) become float32.
     """
     if pixels.dtype != np.uint8:
-        return torch.as_tensor(np.ascontiguousarray(pixels))
+        features = torch.as_tensor(np.ascontiguousarray(pixels)).float()
+        return features.contiguous(memory_format=torch.channels_last) if features.ndim == 4 else features
     images = torch.as_tensor(np.ascontiguousarray(pixels)).float().div(255)
     images = images[:, None].expand(-1, 3, -1, -1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
     return images.contiguous(memory_format=torch.channels_last)
@@ -99,6 +100,13 @@ class Classifier(pl.LightningModule):
         self._sums: dict[str, float] = {}
         self._began = 0.0
 
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return loss_of(logits, targets)
+
+    def right(self, logits: Tensor, targets: Tensor) -> float:
+        """How many images are right, for the curve and the choice of the epoch."""
+        return int((predicted(logits) == targets).sum())
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam([p for p in self.network.parameters() if p.requires_grad], lr=self.spec.learning_rate)
 
@@ -117,12 +125,8 @@ class Classifier(pl.LightningModule):
     def _step(self, batch: tuple[Tensor, Tensor], part: str) -> Tensor:
         inputs, targets = batch
         logits = self.network(inputs)
-        loss = loss_of(logits, targets)
-        sums = {
-            "n": len(targets),
-            "loss": float(loss) * len(targets),
-            "right": int((predicted(logits) == targets).sum()),
-        }
+        loss = self.loss(logits, targets)
+        sums = {"n": len(targets), "loss": float(loss) * len(targets), "right": self.right(logits, targets)}
         for name, value in sums.items():
             self._sums[f"{part}_{name}"] = self._sums.get(f"{part}_{name}", 0) + value
         return loss

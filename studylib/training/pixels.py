@@ -18,7 +18,7 @@ from studylib.training.spec import code_digest
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 
 
-def load_pixels(dataset: Dataset, size: int, crop: bool, cache: Path) -> tuple[np.ndarray, str]:
+def load_pixels(dataset: Dataset, size: int, crop: str, cache: Path) -> tuple[np.ndarray, str]:
     """Images of `dataset` as networks see them, and a digest of them. -> uint8 (N, size, size[, 3]), memory-mapped;
     16 hex digits.
 

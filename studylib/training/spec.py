@@ -42,13 +42,14 @@ class FitSpec:
     model: str
     options: tuple[tuple[str, object], ...]  # sorted (name, value) pairs for the network
     image_size: int
-    crop: bool
+    crop: str
     epochs: int
     warmup: int  # epochs before the gate is switched on
     batch_size: int = 32
     optimiser: str = "adam"
     learning_rate: float = 1e-3
     precision: str = "bf16"
+    weights: str = ""  # which file of pretrained weights the network begins from
 
     def to_dict(self) -> dict:
         """The values as JSON can hold them."""

@@ -1,0 +1,79 @@
+"""How far the way from a map to a mask moves the IoU: threshold, layer, interpolation, order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from studylib.cam.regions import ORDERS, find_regions
+from studylib.metrics import localisation
+from studylib.metrics.intervals import Estimate, difference_by, mean_by
+from studylib.study.fits import Fits
+from studylib.study.segmenting import LAYER, Seen, averaged, explained, first, large, seen_by, told
+from studylib.study.train import Workshop
+
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
+RULES = {"mean": ("mean", None), "p90": ("percentile", 90), "p95": ("percentile", 95), "otsu": ("otsu", None)}
+WINDOW = 51 / 224  # of the local threshold, as a share of the side
+
+
+def choices(seen: Seen, layers: Sequence[str], correct_only: bool = True) -> dict[str, float]:
+    """Mean IoU over the images of one network by layer, interpolation, order and rule: what a free choice is worth."""
+    e = explained(seen, layers=layers, methods=("gradcam",))
+    keep = told(seen, e)["correct"] == 1 if correct_only else np.ones(len(seen.pixels), bool)
+    masks, found = seen.pictures.masks[keep], {}
+    for layer in layers:
+        maps = e["gradcam", layer].numpy()[keep]
+        for interpolation in INTERPOLATIONS:
+            for order in (ORDERS[0], ORDERS[2]):
+                for name, (rule, value) in RULES.items():
+                    how = {"size": seen.side, "relu": False, "scale": "minmax"}
+                    regions = find_regions(maps, rule, value, interpolation=interpolation, order=order, **how)
+                    iou = localisation.iou(regions.masks, masks)
+                    words = "upsampled, then cut" if order == ORDERS[0] else "cut, then upsampled"
+                    found[f"{layer}, {interpolation}, {words}, {name}"] = float(np.nanmean(iou))
+    return found
+
+
+def local_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFrame:
+    """IoU of the CAM cut by a locally adaptive threshold, by Otsu's and at the 95th percentile, at most so many images
+    of each network.
+    """
+    tables = []
+    for t in fits.select(arm):
+        seen = first(seen_by(workshop, t), most)
+        e = explained(seen)
+        maps, columns = large(e, "cam", seen.side), told(seen, e) | {"repeat": t.run.repeat}
+        window = 2 * (round(WINDOW * seen.side) // 2) + 1
+        for name, rule, value in (("local", "local", window), ("otsu", "otsu", None), ("p95", "percentile", 95)):
+            regions = find_regions(maps, rule, value, relu=False, scale=None)
+            columns |= {
+                f"iou_{name}": localisation.iou(regions.masks, seen.pictures.masks),
+                f"area_{name}": regions.area,
+            }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def adaptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
+    """IoU and area with the local and with Otsu's threshold, and IoU minus that at p95; correct images."""
+    rows = averaged(table[table["correct"] == 1], [c for c in table if c.startswith(("iou_", "area_"))])
+    found = {}
+    for name in ("local", "otsu"):
+        found[f"iou.group.cam.{name}"] = mean_by(
+            rows, f"iou_{name}", how=f"IoU, {name} threshold, correct images", **how
+        )
+        found[f"area.group.cam.{name}"] = mean_by(
+            rows, f"area_{name}", how=f"share marked by the {name} threshold", **how
+        )
+        text = f"IoU with the {name} threshold minus at p95, paired by image"
+        found[f"iou.group.cam.{name}_minus_p95"] = difference_by(rows, f"iou_{name}", "iou_p95", how=text, **how)
+    return found
+
+
+def layers_of(arm_options: dict) -> tuple[str, ...]:
+    """An earlier layer and the last of an architecture, as `explain` names them."""
+    earlier = {"mobilenet_v2": "trunk.features_6", "resnet18": "trunk.layer2", "small": "upper.relu3"}
+    return (earlier[arm_options["architecture"]], LAYER)

@@ -1,0 +1,100 @@
+"""What study 4 records about maps: populations, signs and values on tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from studylib.metrics.localisation import attainable_iou
+from studylib.study import maps_04
+
+CLASSES = ("meningioma", "glioma", "pituitary")
+
+
+def rows(n=60, seed=0) -> pd.DataFrame:
+    """A table like `cam_table`'s: three images a person, every fourth image called wrong."""
+    rng = np.random.default_rng(seed)
+    image = np.arange(n)
+    label = image // 3 % 3
+    correct = (image % 4 != 0).astype(float)
+    tumour = np.exp(rng.normal(np.log(0.015), 0.6, n))
+    table = {"image": image.astype(str), "group": (image // 3).astype(str), "label": label, "correct": correct,
+             "predicted": np.where(correct == 1, label, (label + 1) % 3), "tumour": tumour, "repeat": image % 2,
+             "confidence": rng.uniform(0.4, 1, n), "area_p95": 0.05, "energy_inside": rng.uniform(0, 0.2, n),
+             "auprc": rng.uniform(0, 0.3, n), "pointing": (rng.random(n) < 0.4).astype(float)}  # fmt: skip
+    iou = rng.uniform(0, 1, n) * attainable_iou(tumour, 0.05)
+    table |= {"iou_p95": iou, "iou_5": iou, "iou_matched": rng.uniform(0, 0.5, n)}
+    table |= {
+        f"iou_{name}": iou * factor for name, factor in (("mean", 0.2), ("median", 0.3), ("p90", 0.7), ("p99", 1.1))
+    }
+    return pd.DataFrame(table)
+
+
+def test_iou_is_of_images_named_right_only():
+    table = rows()
+    right = table[table["correct"] == 1]
+    found = maps_04.ious(table, "group", CLASSES)
+    assert found["iou.group.cam.p95"].value == pytest.approx(right["iou_p95"].mean())
+    assert found["iou.group.cam.p95"].n == len(right) and found["iou.group.cam.p95"].groups == right["group"].nunique()
+    assert found["iou.group.cam.p95.glioma"].value == pytest.approx(right.loc[right["label"] == 1, "iou_p95"].mean())
+    assert found["iou.group.cam.mean"].value == pytest.approx(0.2 * right["iou_p95"].mean())
+    both = maps_04.all_minus_correct(table)
+    assert both["iou.group.cam_all_minus_correct"].value == pytest.approx(
+        table["iou_p95"].mean() - right["iou_p95"].mean()
+    )
+
+
+def test_networks_that_saw_the_same_image_count_once():
+    table = rows()
+    twice = pd.concat([table, table.assign(repeat=9, iou_p95=0.0)], ignore_index=True)
+    found = maps_04.ious(twice, "group", CLASSES)["iou.group.cam.p95"]
+    assert found.n == int((table["correct"] == 1).sum())
+    assert found.value == pytest.approx(table.loc[table["correct"] == 1, "iou_p95"].mean() / 2)
+
+
+def test_shares_above_and_below_the_sources_marks():
+    table = rows().assign(correct=1.0, iou_p95=np.r_[np.full(15, 0.6), np.full(15, 0.005), np.full(30, 0.2)])
+    found = maps_04.shares(table, CLASSES)
+    assert found["share_above_05.all"].value == 0.25 and found["share_below_001.all"].value == 0.25
+    label = table["label"].to_numpy()
+    assert found["share_below_001.pituitary"].value == pytest.approx((label[15:30] == 2).sum() / (label == 2).sum())
+
+
+def test_floors_are_paired_by_image_and_the_primary_takes_each_networks_own_choice():
+    table = rows()
+    floors = pd.concat(
+        [table.assign(map=name, iou_5=level) for name, level in (("centre", 0.1), ("brightest", 0.2))],
+        ignore_index=True,
+    )
+    found = maps_04.against_floors(table, floors, {0: "centre", 1: "brightest"}, CLASSES)
+    right = table[table["correct"] == 1]
+    chosen = np.where(right["repeat"] == 0, 0.1, 0.2)
+    assert found["primary.cam_minus_floor.iou"].value == pytest.approx((right["iou_5"] - chosen).mean())
+    assert found["iou.group.cam_minus_centre.all"].value == pytest.approx((right["iou_5"] - 0.1).mean())
+    assert found["auprc.group.cam_minus_centre.all"].value == 0
+    low = found["iou.group.cam_minus_brightest.pituitary"].value
+    assert low == pytest.approx((right.loc[right["label"] == 2, "iou_5"] - 0.2).mean())
+
+
+def test_doubt_that_knows_every_miss_has_auroc_one():
+    table = rows()
+    missed = np.arange(len(table)) % 5 == 0
+    table = table.assign(iou_p95=np.where(missed, 0.0, 0.3), confidence=np.where(missed, 0.4, 0.9))
+    assert maps_04.confidence_for_miss(table).value == 1.0
+
+
+def test_other_methods_are_paired_with_cam_at_the_last_layer():
+    table = rows()
+    other = table.assign(method="gradcam++", layer="trunk.layer3", iou_p95=table["iou_p95"] + 0.05)
+    methods = pd.concat([table.assign(method="cam", layer="upper"), other])
+    found = maps_04.against_methods(methods, ("cam", "upper"))
+    (name,) = found
+    assert name == "loc.group.gradcampp_trunk_layer3_minus_cam.iou" and found[name].value == pytest.approx(0.05)
+
+
+def test_unet_and_cam_are_compared_on_the_same_images_of_the_same_fold():
+    table = rows()
+    unet = table[table["repeat"] == 0][["image", "group", "label", "repeat"]].assign(iou=0.7, iou_matched=0.8)
+    found = maps_04.against_unet(table, unet)
+    some = table[table["repeat"] == 0]
+    assert found["unet.group.iou"].value == pytest.approx(0.7) and found["unet.minus_cam.iou"].n == len(some)
+    assert found["unet.minus_cam.iou_matched"].value == pytest.approx((0.8 - some["iou_matched"]).mean())

@@ -1,0 +1,45 @@
+"""Free choices and adaptive thresholds, on the network whose map is brightness."""
+
+import numpy as np
+import pytest
+from test_segmenting import SIDE, Brightness, Fits, make_workshop, trained
+
+from studylib.cam.regions import find_regions
+from studylib.metrics.localisation import iou
+from studylib.study import segmenting, thresholds
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    return make_workshop(tmp_path_factory.mktemp("slices") / "made")
+
+
+def test_choices_are_every_combination_and_one_of_them_by_hand(workshop):
+    seen = segmenting.seen_by(workshop, trained(Brightness(4)))
+    found = thresholds.choices(seen, ("upper",), correct_only=False)
+    assert len(found) == 1 * 3 * 2 * 4
+    maps = segmenting.large(segmenting.explained(seen, ("gradcam",)), "gradcam", SIDE)
+    regions = maps > np.percentile(maps, 95, axis=(1, 2), keepdims=True)
+    expected = np.nanmean(iou(regions, seen.pictures.masks))
+    assert found["upper, bilinear, upsampled, then cut, p95"] == pytest.approx(expected, abs=1e-6)
+    assert found["upper, nearest, upsampled, then cut, p95"] == found["upper, nearest, cut, then upsampled, p95"]
+    assert max(found.values()) > 1.5 * min(found.values())
+
+
+def test_adaptive_thresholds_are_those_of_find_regions_paired_with_the_percentile(workshop):
+    table = thresholds.local_table(workshop, Fits(main=[trained(Brightness())]), "main", 6)
+    seen = segmenting.first(segmenting.seen_by(workshop, trained(Brightness())), 6)
+    maps = (seen.pictures.pixels / 255).astype(np.float32)
+    otsu = find_regions(maps, "otsu", relu=False, scale=None)
+    np.testing.assert_allclose(table["iou_otsu"], iou(otsu.masks, seen.pictures.masks))
+    found = thresholds.adaptive(table.assign(correct=1.0))
+    gap = found["iou.group.cam.local_minus_p95"]
+    assert gap.value == pytest.approx((table["iou_local"] - table["iou_p95"]).mean())
+    assert found["area.group.cam.otsu"].value == pytest.approx(otsu.areas.mean())
+
+
+def test_the_earlier_layer_of_every_judged_architecture_exists():
+    from studylib.models.staged import staged
+
+    modules = dict(staged("small").named_modules())
+    assert set(thresholds.layers_of({"architecture": "small"})) <= set(modules)
