@@ -10,20 +10,20 @@ from studylib.training.pixels import load_pixels
 
 def test_prepared_once_and_equal_to_the_transform(tiny_dataset, tmp_path):
     dataset = load_dataset(tiny_dataset)
-    array, digest = load_pixels(dataset, 16, False, tmp_path)
-    np.testing.assert_array_equal(array, prepare(dataset, 16, False))
+    array, digest = load_pixels(dataset, 16, "none", tmp_path)
+    np.testing.assert_array_equal(array, prepare(dataset, 16, "none"))
     made = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
-    again, same = load_pixels(dataset, 16, False, tmp_path)
+    again, same = load_pixels(dataset, 16, "none", tmp_path)
     assert same == digest and made == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
-    assert load_pixels(dataset, 24, False, tmp_path)[1] != digest
+    assert load_pixels(dataset, 24, "none", tmp_path)[1] != digest
 
 
 def test_a_kill_before_the_digest_means_preparing_again(tiny_dataset, tmp_path):
     dataset = load_dataset(tiny_dataset)
-    array, digest = load_pixels(dataset, 16, False, tmp_path)
+    array, digest = load_pixels(dataset, 16, "none", tmp_path)
     next(tmp_path.glob("*.txt")).unlink()
     next(tmp_path.glob("*.npy")).write_bytes(b"half")
-    array, again = load_pixels(dataset, 16, False, tmp_path)
+    array, again = load_pixels(dataset, 16, "none", tmp_path)
     assert again == digest and array.shape[1:] == (16, 16)
 
 

@@ -33,7 +33,11 @@ def weights(tmp_path, monkeypatch):
         state = {k: v for k, v in model.state_dict().items() if not (name.startswith("resnet") and "layer4" in k)}
         save_file(state, tmp_path / f"{name}.safetensors")
         size = (tmp_path / f"{name}.safetensors").stat().st_size
-        index[name] = {"file": f"{name}.safetensors", "bytes": size, "sha256": hashlib.sha256(name.encode()).hexdigest()}
+        index[name] = {
+            "file": f"{name}.safetensors",
+            "bytes": size,
+            "sha256": hashlib.sha256(name.encode()).hexdigest(),
+        }
     (tmp_path / "index.json").write_text(json.dumps(index))
     monkeypatch.setenv("STUDYLIB_WEIGHTS", str(tmp_path))
     return whole
@@ -73,7 +77,8 @@ def test_pretrained_layers_are_the_files_and_a_stage_is_taken_whole_or_not_at_al
     for i in range(14):
         for ours, theirs in zip(model.trunk[i].state_dict().values(), source[i].state_dict().values(), strict=True):
             torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(model.upper[0].state_dict(), source[14].state_dict())  # the upper part begins from it
+    for ours, theirs in zip(model.upper[0].state_dict().values(), source[14].state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs)  # the upper part begins from it
     assert not any(p.requires_grad for p in model.trunk.parameters())
     assert all(p.requires_grad for p in model.upper.parameters())
     assert torch.equal(model.mean.flatten(), torch.tensor(HALF[0]))
@@ -83,6 +88,22 @@ def test_pretrained_layers_are_the_files_and_a_stage_is_taken_whole_or_not_at_al
     assert not torch.equal(partly.upper.layer4[0].conv1.weight, weights["resnet18_to_layer3"].layer4[0].conv1.weight)
     assert torch.equal(partly.mean.flatten(), torch.tensor(IMAGENET[0]))
     assert identity("resnet18_to_layer3") != identity("mobilenet_v2") and identity("vgg19") == ""
+
+
+def test_norms_that_were_folded_away_at_the_source_become_part_of_their_convolution(weights, tmp_path):
+    whole = weights["mobilenet_v2"].eval()
+    with torch.no_grad():
+        for norm in (m for m in whole.features[14].modules() if isinstance(m, nn.BatchNorm2d)):
+            norm.weight.uniform_(1e-3, 2e-3)
+            norm.bias.normal_()
+    save_file(whole.state_dict(), tmp_path / "mobilenet_v2.safetensors")
+    model = staged("mobilenet_v2").eval()
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in model.upper[0].modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in model.upper[1].modules())  # as fresh as torchvision made them
+    images = torch.rand(2, 3, SIDE, SIDE)
+    with torch.inference_mode():
+        expected = whole.features((images - 0.5) / 0.5)
+        torch.testing.assert_close(model.upper(model.features(images)), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_scratch_on_request_leaves_nothing_frozen(weights):

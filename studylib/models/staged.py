@@ -8,9 +8,11 @@ import difflib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from studylib.models.weights import load_weights, normalisation
 
@@ -153,11 +155,34 @@ def staged(
         where = load_weights(_nested(layers), made.weights, optional=tuple(names[cut:]))
     if where in ("none", "scratch"):
         cut = 0
+    else:
+        for name in names[cut:]:
+            without_idle_norms(layers[name])
     parts = [
         nn.Sequential(OrderedDict((name.replace(".", "_"), layers[name]) for name in some))
         for some in (names[:cut], names[cut:])
     ]
     return StagedClassifier(*parts, _head(head, made.channels, outputs), normalisation(made.weights, where), where)
+
+
+def without_idle_norms(module: nn.Module) -> None:
+    """Turn batch norms that do nothing but scale and shift (mean 0, variance 1) into part of the convolution before.
+
+    A file whose norms were folded away at its source holds such norms. In training they would normalise by the batch,
+    which these weights were not made for, and a learning rate that fits the weights would be far off for their scales.
+    """
+    for block in [m for m in module.modules() if isinstance(m, nn.Sequential)]:
+        for (_, conv), (name, norm) in pairwise(list(block.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and _is_idle(norm):
+                fused = fuse_conv_bn_eval(conv.eval(), norm.eval())
+                conv.weight, conv.bias = fused.weight, fused.bias
+                setattr(block, name, nn.Identity())
+
+
+def _is_idle(norm: nn.BatchNorm2d) -> bool:
+    """Whether a norm has scales but no statistics; a fresh one, which has neither, is to learn."""
+    without = (norm.running_mean == 0).all() and (norm.running_var - 1).abs().max() <= 2 * norm.eps
+    return bool(without and not (norm.weight == 1).all())
 
 
 def _head(head: str, channels: int, outputs: int) -> nn.Module:

@@ -93,8 +93,8 @@ def sanity_tables(
     workshop: Workshop, fits: Fits, arm: str = "cam", labelled: str = "none", lots: str = "shuffled_labels", **limits
 ) -> dict[str, pd.DataFrame]:
     """What the sanity gate reads: `layers`, every step of the cascade; `cascade`, its end, where no learned weight is
-    left; `independent`, each layer singly; `labels_by_lot`, networks of the arm `labelled` against those of `lots`, that
-    learned labels drawn by lot. limits: of `randomisations`.
+    left; `independent`, each layer singly; `labels_by_lot`, networks of the arm `labelled` against those of `lots`,
+    that learned labels drawn by lot. limits: of `randomisations`.
     """
     layers = randomisations(workshop, fits, arm, cascade=True, **limits)
     return {
