@@ -36,7 +36,7 @@ def network(seed: int, side: int = SIDE) -> torch.nn.Module:
 
 
 def trained(arm: str, repeat: int, seed: int, side: int = SIDE):
-    fit = SimpleNamespace(model=lambda: network(seed, side))
+    fit = SimpleNamespace(model=lambda: network(seed, side), spec=SimpleNamespace(options=()))
     return SimpleNamespace(run=SimpleNamespace(name=f"{arm}-{repeat}", repeat=repeat, seed=repeat), fit=fit)
 
 

@@ -92,7 +92,7 @@ def test_networks_that_name_better_and_outline_better_have_tau_one():
         some = pd.DataFrame({"repeat": 0, "correct": np.r_[np.ones(5 + k), np.zeros(5 - k)], "iou_p95": 0.1 + 0.01 * k})
         tables[f"arm{k}", "group"] = some
     tau, rows = records_04.accuracy_with_iou(tables)
-    assert tau.value == 1.0 and len(rows) == 5 and tau.unit == "network"
+    assert tau.value == pytest.approx(1.0) and len(rows) == 5 and tau.unit == "network"
 
 
 def test_counts_are_exact():

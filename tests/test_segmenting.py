@@ -29,9 +29,8 @@ class Brightness(StagedClassifier):
 
     def __init__(self, pool: int = 1) -> None:
         conv = nn.Conv2d(3, 3, 1, bias=False)
-        super().__init__(
-            nn.Sequential(), nn.Sequential(nn.AvgPool2d(pool), conv), nn.Linear(3, 3), ((0,), (1,)), "none"
-        )
+        upper, shift = nn.Sequential(nn.AvgPool2d(pool), conv), ((0.0,) * 3, (1.0,) * 3)
+        super().__init__(nn.Sequential(), upper, nn.Linear(3, 3), shift, "none")
         with torch.no_grad():
             conv.weight.copy_(torch.eye(3)[:, :, None, None])
             self.fc.weight.copy_(torch.tensor([[1.0, 0, 0], [0.0, 0, 0], [0.0, 0, 0]]))

@@ -43,6 +43,11 @@ def right(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["correct"] == 1]
 
 
+def each_class(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """All rows under "all", and those of each class under its name."""
+    return {"all": rows, **{name: rows[rows["label"] == number] for number, name in enumerate(classes)}}
+
+
 def ious(table: pd.DataFrame, split: str, classes: Sequence[str], **how) -> dict[str, Estimate]:
     """Mean IoU of the CAM of correct images at every threshold, and by class at the 95th percentile."""
     names = [name for name in THRESHOLDS if f"iou_{name}" in table]
@@ -51,8 +56,11 @@ def ious(table: pd.DataFrame, split: str, classes: Sequence[str], **how) -> dict
         f"iou.{split}.cam.{name}": mean_by(rows, f"iou_{name}", how=f"IoU above {name}, correct images", **how)
         for name in names
     }
-    for number, name in enumerate(classes):
-        some = rows[rows["label"] == number]
+    found[f"area.{split}.cam.p95"] = mean_by(averaged(table, ["area_p95"]), "area_p95", how="share marked", **how)
+    met = rows[rows["iou_p95"] >= BAD]
+    found[f"iou.{split}.cam.p95_if_found"] = mean_by(met, "iou_p95", how="IoU at p95 where it is 0.01 or more", **how)
+    for name in classes:
+        some = each_class(rows, classes)[name]
         found[f"iou.{split}.cam.p95.{name}"] = mean_by(some, "iou_p95", how=f"IoU above p95, {name}, correct", **how)
     return found
 
@@ -78,7 +86,7 @@ def shares(table: pd.DataFrame, classes: Sequence[str], split: str = "", **how) 
     rows = averaged(right(table), ["iou_p95"])
     rows = rows.assign(above=(rows["iou_p95"] > GOOD).astype(float), below=(rows["iou_p95"] < BAD).astype(float))
     found = {}
-    for name, some in {"all": rows} | {name: rows[rows["label"] == i] for i, name in enumerate(classes)}.items():
+    for name, some in each_class(rows, classes).items():
         found[f"share_above_05.{room}{name}"] = mean_by(some, "above", how=f"share with IoU > {GOOD}, {name}", **how)
         found[f"share_below_001.{room}{name}"] = mean_by(some, "below", how=f"share with IoU < {BAD}, {name}", **how)
     return found
@@ -118,7 +126,7 @@ def against_floors(
         for measure, column in measured.items():
             rows = averaged(both, [f"{column}_cam", f"{column}_floor"])
             text = f"{measure} of CAM minus {name.replace('_', ' ')}, highest 5 % of both, correct images, paired"
-            for kind, part in {"all": rows, **{n: rows[rows["label"] == i] for i, n in enumerate(classes)}}.items():
+            for kind, part in each_class(rows, classes).items():
                 if measure == "iou" or kind == "all":
                     key = f"{measure}.group.cam_minus_{name}.{kind}"
                     found[key] = difference_by(part, f"{column}_cam", f"{column}_floor", how=text, **how)

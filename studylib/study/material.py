@@ -14,7 +14,10 @@ from studylib.training.locks import lock
 from studylib.training.spec import code_digest
 
 # family -> where it is drawn
-FAMILIES = {"brain": "studylib.data.phantoms.brain:make_brain"}
+FAMILIES = {
+    "brain": "studylib.data.phantoms.brain:make_brain",
+    "tumours": "studylib.data.phantoms.tumours:make_tumours",
+}
 
 
 def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int, runs: Path) -> Path:

@@ -19,7 +19,7 @@ from studylib.metrics.intervals import (
     statistic_by,
     trend,
 )
-from studylib.study.compare import difference_of
+from studylib.study.compare import difference_of, gap_difference
 from studylib.study.fits import Fits
 from studylib.study.train import Workshop
 
@@ -30,9 +30,19 @@ SOURCE = {
     "vgg19": ("0.950 (0.040)", "0.944 (0.048)", "0.946 (0.038)", "0.944 (0.043)"),
 }
 CLASSIFIERS = (
-    "small", "mobilenet_v2", "resnet18", "vgg16", "alexnet", "vgg19", "resnet50", "densenet121", "scratch", "three_layers",
+    "small", "mobilenet_v2", "resnet18", "vgg16", "alexnet", "vgg19", "resnet50", "densenet121", "scratch",
+    "three_layers",
 )  # fmt: skip
 SPLITS = ("group", "owner_folds", "random_folds")
+PAIRS = (
+    ("vgg19", "vgg16"),
+    ("vgg19", "alexnet"),
+    ("vgg16", "alexnet"),
+    ("resnet18", "vgg16"),
+    ("mobilenet_v2", "vgg16"),
+    ("mobilenet_v2", "resnet18"),
+    ("mobilenet_v2", "scratch"),
+)
 FAILED = 0.10  # a fold this far below the median of its arm has failed
 
 
@@ -143,8 +153,12 @@ def leak_gaps(fits: Fits, arms: Sequence[str], **how) -> dict[str, Estimate]:
 
 
 def train_gaps(fits: Fits, arms: Sequence[str], **how) -> dict[str, Estimate]:
-    """Accuracy on training images minus on images of unseen groups, of every arm on the honest split."""
-    found = {}
+    """Accuracy on training images minus on images of unseen groups, of every arm on the honest split; and how much wider
+    the gap is from scratch than from pretrained weights, where both were trained.
+    """
+    found, pair = {}, (("scratch", "group"), ("mobilenet_v2", "group"))
+    if all(fits.has(*one) for one in pair):
+        found["gap.scratch_minus_mobilenet_v2.train_minus_test"] = gap_difference(fits, *pair, ("train", "test"), **how)
     for arm in (arm for arm in arms if fits.has(arm)):
         tables = [fits.predictions(arm, "group", part) for part in ("train", "test")]
         found[f"gap.{arm}.train_minus_test"] = difference_between(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from studylib.metrics import localisation
 from studylib.metrics.intervals import Estimate, difference_between, mean_by, of_columns, statistic_by
-from studylib.study.maps_04 import right
+from studylib.study.maps_04 import each_class, right
 from studylib.study.segmenting import GOOD, SHARE, averaged
 
 
@@ -22,7 +22,7 @@ def attainable(areas: np.ndarray, labels: np.ndarray, groups: np.ndarray, classe
     rows = pd.DataFrame({"group": groups, "label": labels, "most": localisation.attainable_iou(areas, SHARE)})
     rows["above"] = (rows["most"] > GOOD).astype(float)
     found = {}
-    for name, some in {"all": rows} | {name: rows[rows["label"] == i] for i, name in enumerate(classes)}.items():
+    for name, some in each_class(rows, classes).items():
         found[f"attainable.mean.{name}"] = mean_by(some, "most", how="IoU that a 5 % region could reach", **how)
         found[f"attainable.above_05.{name}"] = mean_by(some, "above", how=f"a 5 % region could exceed {GOOD}", **how)
     return found
@@ -32,9 +32,9 @@ def relative(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, Es
     """IoU at the 95th percentile as a share of what its area could reach, by class and of all, correct images."""
     share = table["iou_p95"] / localisation.attainable_iou(table["tumour"].to_numpy(), table["area_p95"].to_numpy())
     rows = averaged(right(table.assign(relative=share)), ["relative"])
-    groups = {"all": rows} | {name: rows[rows["label"] == i] for i, name in enumerate(classes)}
     text = "IoU as a share of the attainable, correct images"
-    return {f"relative_iou.{name}": mean_by(some, "relative", how=text, **how) for name, some in groups.items()}
+    parts = each_class(rows, classes).items()
+    return {f"relative_iou.{name}": mean_by(some, "relative", how=text, **how) for name, some in parts}
 
 
 def slope(x, y, weights=None) -> float:

@@ -43,6 +43,12 @@ def areas(workshop: Workshop, dataset: Dataset, crop: str = "none") -> pd.DataFr
     return pd.DataFrame(row | {"label": workshop.labels(dataset)[0], "area": masks.mean((1, 2))})
 
 
+def whole(workshop: Workshop, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Masks, bool, and pixels, uint8, of every slice at the study's size, (N, S, S) each."""
+    size = workshop.profile.image_size
+    return prepare_masks(dataset, size, "none") == 1, load_pixels(dataset, size, "none", workshop.folder / ".cache")[0]
+
+
 def examples(dataset: Dataset, classes: Sequence[str]) -> tuple[list[int], list[str]]:
     """The first slice of each class and plane by name. -> rows, titles"""
     table = pd.DataFrame({"image": dataset.table["image"], "label": dataset.table["label"], "plane": plane_of(dataset)})
@@ -119,10 +125,8 @@ def contrast_of(workshop: Workshop, dataset: Dataset, ring: float = 8 / 224) -> 
     """Contrast to noise of each tumour: mean brightness inside minus in a ring around it, over the ring's deviation."""
     import cv2
 
-    size = workshop.profile.image_size
-    pixels = load_pixels(dataset, size, "none", workshop.folder / ".cache")[0]
-    masks = prepare_masks(dataset, size, "none") == 1
-    reach = 2 * round(ring * size) + 1
+    masks, pixels = whole(workshop, dataset)
+    reach = 2 * round(ring * masks.shape[-1]) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     found = np.full(len(masks), np.nan)
     for i, mask in enumerate(masks):

@@ -51,7 +51,7 @@ def local_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataF
             regions = find_regions(maps, rule, value, relu=False, scale=None)
             columns |= {
                 f"iou_{name}": localisation.iou(regions.masks, seen.pictures.masks),
-                f"area_{name}": regions.area,
+                f"area_{name}": regions.areas,
             }
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
@@ -62,10 +62,10 @@ def adaptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     rows = averaged(table[table["correct"] == 1], [c for c in table if c.startswith(("iou_", "area_"))])
     found = {}
     for name in ("local", "otsu"):
-        found[f"iou.group.cam.{name}"] = mean_by(
+        found[f"adaptive.{name}.iou"] = mean_by(
             rows, f"iou_{name}", how=f"IoU, {name} threshold, correct images", **how
         )
-        found[f"area.group.cam.{name}"] = mean_by(
+        found[f"adaptive.{name}.area"] = mean_by(
             rows, f"area_{name}", how=f"share marked by the {name} threshold", **how
         )
         text = f"IoU with the {name} threshold minus at p95, paired by image"

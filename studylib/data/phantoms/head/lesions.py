@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 KINDS = ("ring", "solid", "irregular")
-ROUGH = {"ring": 0.45, "solid": 0.45, "irregular": 0.55}  # texture, as a share of the brightness
+ROUGH = {"ring": 0.45, "solid": 0.45, "irregular": 0.55, "smooth": 0.14}  # texture, as a share of the brightness
 
 
 @dataclass(frozen=True, eq=False)
