@@ -23,9 +23,10 @@ def test_displaced_discs_have_the_areas_and_displacements_that_they_are_said_to_
 def test_correlations_by_hand():
     table = pd.DataFrame([{"area": a, "shift": s} for a in (1, 2, 3) for s in (0, 1)])
     falls = -table["shift"].to_numpy(float)
-    assert size_aware.correlations(falls, table) == (-1.0, 0.0)  # constant over areas: follows none
-    assert size_aware.correlations(table["area"].to_numpy(float), table) == (0.0, 1.0)
-    assert size_aware.correlations(falls + 0.001 * table["area"].to_numpy(), table) == (-1.0, 0.0)  # below a pixel's worth
+    assert size_aware.correlations(falls, table) == pytest.approx((-1.0, 0.0))  # constant over areas: follows none
+    assert size_aware.correlations(table["area"].to_numpy(float), table) == pytest.approx((0.0, 1.0))
+    less = falls + 0.001 * table["area"].to_numpy()  # below what a pixel is worth
+    assert size_aware.correlations(less, table) == pytest.approx((-1.0, 0.0))
 
 
 def test_iou_at_the_objects_own_area_is_fair_and_that_of_a_fixed_area_is_not():
@@ -35,7 +36,9 @@ def test_iou_at_the_objects_own_area_is_fair_and_that_of_a_fixed_area_is_not():
     assert table.loc["iou", "with area"] > 0.3 and not table.loc["iou", "fair"]
     assert table.loc["enrichment", "with area"] < -0.9
     assert table.loc["iou_matched", "with displacement"] < -0.99
-    assert found.estimates["size_metric.chosen.spearman_area"] == found.estimates["size_metric.iou_matched.spearman_area"]
+    assert (
+        found.estimates["size_metric.chosen.spearman_area"] == found.estimates["size_metric.iou_matched.spearman_area"]
+    )
 
 
 def test_a_map_on_its_object_has_full_marks_whatever_the_size():

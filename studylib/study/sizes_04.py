@@ -74,3 +74,14 @@ def order_of_tumours(table: pd.DataFrame, classes: Sequence[str], **how) -> dict
             text = f"{measure} of {a} minus {b}, correct images"
             found[f"order.{measure}.{a}_minus_{b}"] = difference_between(*parts, column, how=text, **how)
     return found
+
+
+def at_own_area(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, Estimate]:
+    """IoU of as many of the map's highest pixels as the tumour has, by class and of all, correct images."""
+    rows = averaged(right(table), ["iou_matched"])
+    return {
+        f"iou_matched.group.cam.{name}": mean_by(
+            some, "iou_matched", how="IoU at the tumour's own area, correct", **how
+        )
+        for name, some in each_class(rows, classes).items()
+    }

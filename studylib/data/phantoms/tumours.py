@@ -70,11 +70,11 @@ def make_tumours(
 ) -> Path:
     """Write a family of brain tumour phantoms as a dataset folder (data/README.md) and return its path.
 
-    patients, slices: slices a patient, whose tumour is smaller away from its middle; a third of the patients each class.
+    patients, slices: slices a patient, whose tumour is smaller away from its middle; a third of the patients a class.
     area_scale: of the areas, which follow the outlines of the real set (median 1.5, 1.8 and 0.7 % of the picture).
     planes: shares of the patients, the same in every class. cue: None, or "marker": a letter in a corner of the head's
-    box tied to the pituitary class, while which tumour is drawn is tied to nothing among the patients of that class and
-    as many others; strength: how often the letter agrees with the class, 1 always; mode: "planted", or the same patients
+    box tied to the pituitary class, while which tumour is drawn is tied to nothing among the patients of that class
+    and as many others; strength: how often the letter agrees with the class, 1 always; mode: "planted", or the same patients
     with the letter "dissociated" from the class or "reversed". siblings: the share of glioma patients who are the same
     person as the one before, under another id (column `person` joins them, `pid` does not, and owner's folds `fold`
     keep ids, not people, together).
