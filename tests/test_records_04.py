@@ -83,7 +83,7 @@ def test_a_temperature_from_validation_lowers_the_error_of_an_overconfident_netw
     found, tables = records_04.calibrated(fits, "m", CLASSES, resamples=200)
     assert found["calibration.group.ece"].low > 0.05 > found["calibration.group.ece_scaled"].value
     assert found["calibration.group.brier"].value > found["calibration.group.brier_scaled"].value
-    assert set(tables) == {"before", "after"} and (tables["before"]["n"].sum() == 2000)
+    assert set(tables) == {"as trained", "with temperature"} and tables["as trained"]["n"].sum() == 2000
 
 
 def test_networks_that_name_better_and_outline_better_have_tau_one():

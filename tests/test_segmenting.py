@@ -172,10 +172,10 @@ def test_unet_is_judged_by_its_own_mask_and_at_the_tumours_area(workshop):
         def forward(self, images):
             return 10 * (images[:, :1] - 0.6)
 
-    table = segmenting.unet_table(workshop, Fits(unet=[trained(Outlines())]))
+    table = segmenting.unet_table(workshop, Fits(unet=[trained(Outlines())]), "unet")
     np.testing.assert_allclose(table["iou"], 1.0)
     np.testing.assert_allclose(table["iou_matched"], 1.0)
-    blind = segmenting.unet_table(workshop, Fits(unet=[trained(unet(SIDE, width=4, levels=2))]))
+    blind = segmenting.unet_table(workshop, Fits(unet=[trained(unet(SIDE, width=4, levels=2))]), "unet")
     assert blind["iou"].mean() < 0.5
 
 

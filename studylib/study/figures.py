@@ -81,7 +81,10 @@ def curves(history: pd.DataFrame, columns: Sequence[str], ylabel: str, title: st
             if style == "-":
                 ax.plot(kept["epoch"], kept[column], "o", mfc="none", mec=shade, ms=10)
     ax.set(xlabel="epoch", ylabel=ylabel, title=title)
-    ax.legend(fontsize=8, ncols=2)
+    if history["repeat"].nunique() > 3:  # more names than a corner of the picture holds
+        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.02))
+    else:
+        ax.legend(fontsize=8, ncols=2)
     return fig
 
 
@@ -148,8 +151,8 @@ def reliability(
     """Stated confidence against how often it was right. tables: name -> columns probability, observed, n."""
     fig, ax = plt.subplots(figsize=(4.6, 4.2))
     ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls="--")
-    for name, table in tables.items():
-        ax.plot(table["probability"], table["observed"], "o-", color=colour(name), ms=4, label=name)
+    for shade, (name, table) in zip(("#0072B2", "#D55E00"), tables.items(), strict=False):
+        ax.plot(table["probability"], table["observed"], "o-", color=shade, ms=4, label=name)
     ax.set(xlabel=f"stated probability of {stated}", ylabel=found, title=title, xlim=(0, 1), ylim=(0, 1))
     ax.legend()
     return fig

@@ -186,7 +186,7 @@ def calibrated(fits: Fits, arm: str, classes: Sequence[str], **how) -> tuple[dic
             brier=[_brier(row, y) for row, y in zip(table[columns].to_numpy(), table["label"], strict=True)]
         )
         found[f"calibration.group.brier{name}"] = mean_by(one, "brier", how="Brier score over classes", **how)
-        tables["after" if name else "before"] = calibration.reliability(right, top, bins=8)
+        tables["with temperature" if name else "as trained"] = calibration.reliability(right, top, bins=8)
     return found, tables
 
 

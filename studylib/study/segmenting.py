@@ -196,7 +196,7 @@ def first(seen: Seen, most: int) -> Seen:
 
 
 @torch.inference_mode()
-def unet_table(workshop: Workshop, fits: Fits, arm: str = "unet") -> pd.DataFrame:
+def unet_table(workshop: Workshop, fits: Fits, arm: str) -> pd.DataFrame:
     """What the U-Net outlines on its test images: IoU at probability 1/2 and at the tumour's own area, at the size at
     which maps are judged.
     """

@@ -49,7 +49,7 @@ class Profile:
     batch_size: int = 32
     learning_rate: float = 1e-3
     precision: str = "bf16"
-    main: str = ""  # the arm whose maps are judged, where a study has one
+    main: dict = field(default_factory=dict)  # data -> the arm whose maps are judged, where a study has one
     resamples: int = 2000
     map_images: int = 200  # at most so many images where every pixel of a map is scored
     steps: int = 16  # of a deletion curve

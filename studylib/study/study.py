@@ -184,6 +184,11 @@ class Study:
         return beside_real(now, reports_folder(self.root), self.settings.name, self.data)
 
     @property
+    def main(self) -> str:
+        """The arm whose maps are judged in this run; "" where the study names none."""
+        return self.profile.main.get(self.data, "")
+
+    @property
     def unit(self) -> str:
         """What a group is in this run."""
         return "patient" if self.data == "phantom" else self.settings.unit
