@@ -18,7 +18,7 @@ VERBS = {
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
-    "data": "list the known data sets, or check a folder in our layout",
+    "data": "list the known data sets, check a folder in our layout, or import an owner's release",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
 }
@@ -45,8 +45,13 @@ def parser() -> argparse.ArgumentParser:
     made["claims"].add_argument("study", metavar="STUDY")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
-    made["data"].add_argument("what", choices=("list", "check"))
-    made["data"].add_argument("folder", nargs="?", help="for check: a folder with dataset.json and metadata.csv")
+    made["data"].add_argument("what", choices=("list", "check", "import"))
+    made["data"].add_argument(
+        "where", nargs="*", metavar="NAME FOLDER",
+        help="for check: a folder in our layout; for import: a set's name and the folder of its unpacked release",
+    )  # fmt: skip
+    made["data"].add_argument("--to", help="for import: the folder to write (default $STUDYLIB_DATA/NAME)")
+    made["data"].add_argument("--allow-missing", action="store_true", help="for import: files may be missing")
     made["doctor"].add_argument("--deep", action="store_true", help="also compare checksums of weights and every image")
     return top
 
@@ -171,15 +176,36 @@ def _data(asked) -> int:
 
         print(listing())
         return 0
-    if not asked.folder:
+    if asked.what == "import":
+        return _import(asked)
+    if len(asked.where) != 1:
         print("data check: name a folder that holds dataset.json and metadata.csv", file=sys.stderr)
         return 2
     from studylib.data.dataset import load_dataset
 
-    dataset = load_dataset(Path(asked.folder))
+    dataset = load_dataset(Path(asked.where[0]))
     counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
     groups = len(set(dataset.groups()))
     print(f"{dataset.name}: {len(dataset)} images ({counts}), {groups} groups, {dataset.fingerprint}; no problem found")
+    return 0
+
+
+def _import(asked) -> int:
+    from studylib.data import catalogue
+    from studylib.data.importers.registry import IMPORTERS, import_release
+
+    if len(asked.where) != 2:
+        known = ", ".join(IMPORTERS)
+        print(f"data import: name a set ({known}) and the folder of its unpacked release", file=sys.stderr)
+        return 2
+    name, source = asked.where
+    given = os.environ.get("STUDYLIB_DATA", "")
+    if not asked.to and not given:
+        print("data import: say where to write with --to FOLDER, or set STUDYLIB_DATA", file=sys.stderr)
+        return 2
+    target = asked.to or Path(given).expanduser() / name
+    import_release(name, source, target, allow_missing=asked.allow_missing, say=lambda line: print(line, flush=True))
+    print(catalogue.licence(name))
     return 0
 
 

@@ -14,8 +14,8 @@ import pytest
 from scipy.stats import binom
 
 from studylib.data.dataset import load_dataset
+from studylib.data.folder import FolderWriter
 from studylib.data.phantoms.brain import STEP, draw_patient, draw_slice, make_brain, plan_cases
-from studylib.data.phantoms.folder import FolderWriter
 from studylib.data.phantoms.head.lesions import lesion_centre
 from studylib.data.phantoms.head.looks import LOOKS
 from studylib.data.transforms import augment_copy

@@ -1,6 +1,6 @@
 """Is a measure of map against mask fair to small objects? Measures are tried on maps whose error was set: discs of
 several areas, the map displaced by a known share of the disc's diameter, blurred, on a weak background as maps of
-networks have one. A fair measure falls with the displacement, and at equal displacement it does not follow the area. The
+networks have one. A fair measure falls with the displacement, and at equal displacement does not follow the area. The
 house's answer is `iou_at_matched_area`: the IoU of as many of the map's highest pixels as the object has, so that no
 object is too small to be met; it asks where the map points, and not how large a region somebody cut from it.
 """
@@ -93,7 +93,7 @@ def displaced(side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
 
 def correlations(values: np.ndarray, table: pd.DataFrame) -> tuple[float, float]:
     """Spearman of a measure with displacement, mean over areas, and with area, mean over displacements; where a
-    measure is the same for all it is 0, and differences below PIXELS, which a disc's pixels make, are none. values: (N,);
+    measure is the same for all it is 0, and differences below PIXELS, which pixels make, are none. values: (N,);
     table: columns area and shift -> (float, float)
     """
     from scipy.stats import spearmanr

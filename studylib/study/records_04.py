@@ -153,8 +153,8 @@ def leak_gaps(fits: Fits, arms: Sequence[str], **how) -> dict[str, Estimate]:
 
 
 def train_gaps(fits: Fits, arms: Sequence[str], **how) -> dict[str, Estimate]:
-    """Accuracy on training images minus on images of unseen groups, of every arm on the honest split; and how much wider
-    the gap is from scratch than from pretrained weights, where both were trained.
+    """Accuracy on training images minus on images of unseen groups, of every arm on the honest split; and how much
+    wider the gap is from scratch than from pretrained weights, where both were trained.
     """
     found, pair = {}, (("scratch", "group"), ("mobilenet_v2", "group"))
     if all(fits.has(*one) for one in pair):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from studylib.data.folder import FolderWriter, write_png
 from studylib.data.phantoms import cues
 from studylib.data.phantoms.arguments import count, known_name, pair_of, shares_of
-from studylib.data.phantoms.folder import FolderWriter, write_png
 from studylib.data.phantoms.head import anatomy, looks
 from studylib.data.phantoms.head.slices import Patient, Slice, draw_patient, draw_slice
 from studylib.data.transforms import augment_copy

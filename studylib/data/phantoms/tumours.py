@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from studylib.data.folder import FolderWriter, write_png
 from studylib.data.phantoms import cues
 from studylib.data.phantoms.arguments import count, known_name, shares_of
-from studylib.data.phantoms.folder import FolderWriter, write_png
 from studylib.data.phantoms.head import anatomy, looks, tumours
 from studylib.data.phantoms.head.lesions import Lesion, paint_lesion
 from studylib.data.phantoms.head.slices import LESION_DEPTH, OEDEMA, draw_tissue, halve, head_box
@@ -74,8 +74,8 @@ def make_tumours(
     area_scale: of the areas, which follow the outlines of the real set (median 1.5, 1.8 and 0.7 % of the picture).
     planes: shares of the patients, the same in every class. cue: None, or "marker": a letter in a corner of the head's
     box tied to the pituitary class, while which tumour is drawn is tied to nothing among the patients of that class
-    and as many others; strength: how often the letter agrees with the class, 1 always; mode: "planted", or the same patients
-    with the letter "dissociated" from the class or "reversed". siblings: the share of glioma patients who are the same
+    and as many others; strength: how often the letter agrees with the class, 1 always; mode: "planted", or the same
+    patients with the letter "dissociated" from the class or "reversed". siblings: the share of glioma patients who are the same
     person as the one before, under another id (column `person` joins them, `pid` does not, and owner's folds `fold`
     keep ids, not people, together).
 

@@ -1,4 +1,4 @@
-"""Write a phantom family as a dataset folder in the layout of data/README.md, whole or not at all."""
+"""Write a dataset folder in the layout of data/README.md, whole or not at all."""
 
 from __future__ import annotations
 

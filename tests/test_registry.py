@@ -1,0 +1,21 @@
+"""Registries: names of networks and of importers, each unknown one with its nearest."""
+
+import pytest
+
+from studylib.data.dataset import DataError
+from studylib.data.importers.registry import IMPORTERS, import_release
+from studylib.models.registry import begins_from, segments
+
+
+def test_importers_are_named_after_the_sets_of_the_catalogue():
+    from studylib.data.catalogue import names
+
+    assert set(IMPORTERS) <= set(names())
+    with pytest.raises(DataError, match="did you mean 'brain_figshare'"):
+        import_release("brain_figsahre", "a", "b")
+
+
+def test_which_networks_segment_and_which_begin_from_a_file(monkeypatch):
+    monkeypatch.delenv("STUDYLIB_WEIGHTS", raising=False)
+    assert segments("unet") and not segments("staged")
+    assert begins_from("staged", {"architecture": "mobilenet_v2"}) == "" == begins_from("brain", {})
