@@ -98,3 +98,31 @@ def test_unet_and_cam_are_compared_on_the_same_images_of_the_same_fold():
     some = table[table["repeat"] == 0]
     assert found["unet.group.iou"].value == pytest.approx(0.7) and found["unet.minus_cam.iou"].n == len(some)
     assert found["unet.minus_cam.iou_matched"].value == pytest.approx((0.8 - some["iou_matched"]).mean())
+
+
+def test_each_network_takes_the_floor_that_its_own_validation_images_chose():
+    table = rows().assign(correct=1.0)
+    levels = {
+        "centre": [0.3, 0.1],
+        "brightest": [0.2, 0.4],
+        "class_mean": [0.0, 0.0],
+        "sobel": [0, 0],
+        "random": [0, 0],
+    }
+    floors = pd.concat([table.assign(map=n, iou_5=np.array(v)[table["repeat"]]) for n, v in levels.items()])
+    assert maps_04.chosen_floor(floors) == {0: "centre", 1: "brightest"}
+    assert maps_04.counted({0: "centre", 1: "brightest", 2: "centre"}) == "centre (2 of 3), brightest (1 of 3)"
+
+
+def test_the_threshold_is_chosen_on_validation_and_the_optimism_is_what_choosing_on_test_adds():
+    table = rows().assign(correct=1.0)
+    columns = ["iou_mean", "iou_median", "iou_p90", "iou_p95", "iou_p99"]
+    test, validation = table.copy(), table.copy()
+    for i, column in enumerate(columns):
+        test[column], validation[column] = 0.1 * i, 0.0  # the last is best on test
+    validation.loc[validation["repeat"] == 0, "iou_p90"] = 0.5
+    validation.loc[validation["repeat"] == 1, "iou_p95"] = 0.5
+    found, choice = maps_04.nested_threshold(test, validation)
+    assert choice["chosen on validation"].to_dict() == {0: "p90", 1: "p95"} and set(choice["best_on_test"]) == {"p99"}
+    assert found["threshold.nested.iou"].value == pytest.approx((0.2 + 0.3) / 2)
+    assert found["threshold.nested_optimism"].value == pytest.approx(0.4 - 0.25)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from studylib.data.dataset import load_dataset
+from studylib.data.transforms import prepare_masks
 from studylib.metrics import floors, localisation
 from studylib.models.staged import StagedClassifier
 from studylib.models.unet import unet
@@ -55,6 +56,9 @@ class Workshop:
 
     def group_of(self, dataset):
         return dataset.groups()
+
+    def masks(self, dataset, size, crop):
+        return prepare_masks(dataset, size, crop) == 1
 
     def labels(self, dataset):
         return np.array([CLASSES.index(name) for name in dataset.table["label"]]), CLASSES
@@ -139,22 +143,43 @@ def test_cam_table_equals_the_plain_way(workshop):
 
 
 def test_floors_are_what_they_are_called(workshop):
-    fits = Fits(main=[trained(Brightness())])
-    table = segmenting.floor_table(workshop, fits, "main")
-    assert set(table["map"]) == {"centre", "class_mean", "brightest", "sobel", "random", "random_weights"}
+    fits = Fits(main=[trained(Brightness()), trained(Brightness(), 1)])
     cam = segmenting.cam_table(workshop, fits, "main")
-    bright = table[table["map"] == "brightest"]
-    np.testing.assert_allclose(bright["iou_5"], cam["iou_5"])  # this network's map is brightness
-    seen = segmenting.seen_by(workshop, fits.select("main")[0])
-    means = segmenting.class_masks(workshop, fits.select("main")[0])
-    train = segmenting.seen_by(workshop, fits.select("main")[0], "train").pictures
+    table = segmenting.floor_table(workshop, fits, "main", cam)
+    assert set(table["map"]) == {"centre", "class_mean", "brightest", "sobel", "random", "random_weights"}
+    t = fits.select("main")[0]
+    seen, train = segmenting.seen_by(workshop, t), segmenting.seen_by(workshop, t, "train").pictures
+    masks = seen.pictures.masks
+    first = table[table["repeat"] == 0].set_index("map")
+    np.testing.assert_allclose(first.loc["brightest", "iou_5"], cam.loc[cam["repeat"] == 0, "iou_5"])  # this one's map
+    np.testing.assert_allclose(
+        first.loc["centre", "auprc"], localisation.pixel_auprc(floors.centred_gaussian(masks.shape), masks)
+    )
+    means = segmenting.class_masks(workshop, t)
     np.testing.assert_allclose(means[1], train.masks[train.labels == 1].mean(0))
-    maps = segmenting.floor_maps(seen, means, np.zeros(len(seen.pixels), int))
-    np.testing.assert_allclose(maps["class_mean"], np.broadcast_to(means[0], maps["class_mean"].shape))
-    np.testing.assert_allclose(maps["centre"], floors.centred_gaussian(seen.pictures.masks.shape))
-    validation = segmenting.floor_table(workshop, fits, "main", part="validation")
-    assert "random_weights" not in set(validation["map"])
-    assert not set(validation["image"]) & set(table["image"])
+    said = np.broadcast_to(means[0], masks.shape)  # this network always says class 0
+    np.testing.assert_allclose(first.loc["class_mean", "auprc"], localisation.pixel_auprc(said, masks))
+
+
+def test_the_mean_mask_is_that_of_the_class_that_was_said(workshop):
+    fits = Fits(main=[trained(Brightness())])
+    cam = segmenting.cam_table(workshop, fits, "main")
+    cam["predicted"] = np.arange(len(cam)) % 3
+    table = segmenting.floor_table(workshop, fits, "main", cam, names=("auprc",))
+    means, masks = (
+        segmenting.class_masks(workshop, fits.select("main")[0]),
+        segmenting.seen_by(workshop, fits.select("main")[0]).pictures.masks,
+    )
+    expected = localisation.pixel_auprc(means[cam["predicted"]], masks)
+    np.testing.assert_allclose(table.loc[table["map"] == "class_mean", "auprc"], expected)
+
+
+def test_floors_on_validation_images_have_no_network_and_share_no_image_with_the_test(workshop):
+    fits = Fits(main=[trained(Brightness())])
+    cam = segmenting.cam_table(workshop, fits, "main", part="validation", names=())
+    table = segmenting.floor_table(workshop, fits, "main", cam, "validation", ("iou_5",))
+    assert set(table["map"]) == set(segmenting.FLOORS) and "auprc" not in table
+    assert not set(table["image"]) & set(segmenting.cam_table(workshop, fits, "main", names=())["image"])
 
 
 def test_methods_are_judged_on_the_same_evenly_taken_images(workshop):

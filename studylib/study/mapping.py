@@ -11,7 +11,6 @@ import torch
 
 from studylib.cam import explain, prepare
 from studylib.data.dataset import Dataset
-from studylib.data.transforms import prepare_masks
 from studylib.metrics import floors, localisation
 from studylib.metrics.faithfulness import deletion_and_insertion
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
@@ -73,7 +72,7 @@ def pictures_of(
     labels = workshop.labels(dataset)[0] if known else np.ones(len(dataset), int)
     chosen = dataset.select(rows)
     has_masks = "mask" in dataset.table and (chosen.table["mask_file"] != "").all()
-    masks = prepare_masks(chosen, size, spec.crop) == 1 if has_masks else np.zeros((len(rows), size, size), bool)
+    masks = workshop.masks(dataset, size, spec.crop)[rows] if has_masks else np.zeros((len(rows), size, size), bool)
     names = dataset.table["image"].to_numpy().astype(str)[rows]
     groups = dataset.groups(group or workshop.settings.group)[rows]
     return Pictures(names, groups, labels[rows], np.asarray(pixels[rows]), masks)

@@ -21,6 +21,7 @@ from studylib.metrics.intervals import (
 from studylib.study.fits import Fits
 from studylib.study.segmenting import (
     BAD,
+    FLOORS,
     FURTHER,
     GOOD,
     PERCENTILES,
@@ -28,13 +29,11 @@ from studylib.study.segmenting import (
     averaged,
     cam_table,
     explained,
-    floor_table,
 )
 from studylib.study.train import Workshop
 
 THRESHOLDS = ("mean", *PERCENTILES, *FURTHER, "otsu")
 SOURCE_THRESHOLDS = ("mean", "median", "p75", "p90", "p95")
-FLOORS = ("centre", "class_mean", "brightest", "sobel", "random")
 SHOWN = (*FLOORS, "random_weights")
 
 
@@ -104,10 +103,11 @@ def all_minus_correct(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     }
 
 
-def chosen_floor(workshop: Workshop, fits: Fits, arm: str) -> dict[int, str]:
-    """The floor with the best mean IoU of its highest 5 % on each network's validation images. -> {repeat: floor}"""
-    table = right(floor_table(workshop, fits, arm, part="validation"))
-    means = table.groupby(["repeat", "map"])["iou_5"].mean().unstack()[list(FLOORS)]
+def chosen_floor(floors: pd.DataFrame) -> dict[int, str]:
+    """The floor with the best mean IoU of its highest 5 % on each network's validation images. floors: `floor_table` of
+    these -> {repeat: floor}
+    """
+    means = right(floors).groupby(["repeat", "map"])["iou_5"].mean().unstack()[list(FLOORS)]
     return means.idxmax(axis=1).to_dict()
 
 
@@ -134,14 +134,13 @@ def against_floors(
     return found
 
 
-def nested_threshold(workshop: Workshop, fits: Fits, arm: str, table: pd.DataFrame, **how) -> tuple[dict, pd.DataFrame]:
+def nested_threshold(table: pd.DataFrame, validation: pd.DataFrame, **how) -> tuple[dict, pd.DataFrame]:
     """IoU with the threshold that each network's validation images chose, and by how much choosing on the test images
-    themselves flatters. -> estimates, the choices
+    themselves flatters. table, validation: `cam_table` of both -> estimates, the choices
     """
     names = [name for name in THRESHOLDS if f"iou_{name}" in table]
     columns = [f"iou_{name}" for name in names]
-    validation = right(cam_table(workshop, fits, arm, part="validation"))
-    picked = validation.groupby("repeat")[columns].mean().idxmax(axis=1)
+    picked = right(validation).groupby("repeat")[columns].mean().idxmax(axis=1)
     best = right(table)[columns].mean().idxmax()
     rows = right(table).copy()
     rows["nested"] = [row[picked[row["repeat"]]] for _, row in rows.iterrows()]
@@ -242,7 +241,7 @@ def cropped(workshop: Workshop, fits: Fits, table: pd.DataFrame, **how) -> dict[
     """IoU of networks trained on the centre crop, and that minus the full frame's; nothing where there are none."""
     if not fits.has("centre_crop"):
         return {}
-    crop = right(cam_table(workshop, fits, "centre_crop"))
+    crop = right(cam_table(workshop, fits, "centre_crop", names=()))
     return {
         "iou.group.centre_crop.p95": mean_by(averaged(crop, ["iou_p95"]), "iou_p95", how="IoU, centre crop", **how),
         "iou.group.centre_crop_minus_full.p95": difference_between(

@@ -12,7 +12,7 @@ import torch
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits
 from studylib.study.mapping import as_images
-from studylib.study.segmenting import Seen, first, seen_by
+from studylib.study.segmenting import Seen, first, firsts, seen_by
 from studylib.study.train import Workshop
 
 MARGIN = 3 / 224  # of the side, painted over around the outline too: the border of a tumour gives it away
@@ -83,9 +83,9 @@ def survival(seen: Seen, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def survival_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFrame:
-    """`survival` of every network of an arm on at most so many of its test images."""
+    """`survival` of the first network of each fold on at most so many of its test images."""
     tables = []
-    for t in fits.select(arm):
+    for t in firsts(fits, arm):
         table = survival(first(seen_by(workshop, t), most), np.random.default_rng([t.run.seed, 41]))
         tables.append(table.assign(repeat=t.run.repeat))
     return pd.concat(tables, ignore_index=True)

@@ -211,7 +211,7 @@ def _at(table: pd.DataFrame, columns: list[str], temperature: float) -> pd.DataF
 def judged(fits: Fits, arms: Sequence[str], main: str) -> list[tuple[str, str]]:
     """Arms and splits, besides those of the main arm's, whose maps are judged too."""
     every = [(arm, split) for arm in arms for split in ("group", "random_folds") if fits.has(arm, split)]
-    return [pair for pair in every if pair[0] != main]
+    return [pair for pair in every if pair[0] not in (main, "three_layers")]  # no CAM exists on three layers
 
 
 def ranking(fits: Fits, arm: str, classes: Sequence[str], **how) -> Estimate:

@@ -26,6 +26,10 @@ FURTHER = {"p97": 97, "p98": 98, "p985": 98.5, "p99": 99, "p995": 99.5, "p999": 
 SHARE = 0.05  # of the image: what lies above the source's 95th percentile
 BAD, GOOD = 0.01, 0.5  # the source's marks of a missed and of a found tumour
 LAYER = "upper"
+FLOORS = ("centre", "class_mean", "brightest", "sobel", "random")
+MEASURES = ("iou_5", "iou_matched", "auprc", "energy_inside", "pointing")
+FLOOR_MEASURES = ("iou_5", "auprc", "pointing")
+TOLD = ["image", "group", "label", "predicted", "correct", "repeat"]
 
 
 @dataclass(frozen=True)
@@ -107,30 +111,33 @@ def overlaps(maps: np.ndarray, masks: np.ndarray, further: bool = True) -> dict[
     return columns
 
 
-def cam_table(workshop: Workshop, fits: Fits, arm: str, split: str = "group", part: str = "test") -> pd.DataFrame:
-    """The CAM of every network of an arm on its images: what the network said, IoU at every threshold, and what does
-    not rest on one (pixel AUPRC, energy inside, pointing, IoU at the tumour's own area).
+def cam_table(
+    workshop: Workshop, fits: Fits, arm: str, split: str = "group", part: str = "test", names: Sequence[str] = MEASURES
+) -> pd.DataFrame:
+    """The CAM of every network of an arm on its images: what the network said, IoU at every threshold, and by name what
+    does not rest on one.
     """
     tables = []
     for t in fits.select(arm, split):
         seen = seen_by(workshop, t, part)
         e = explained(seen)
         maps = large(e, "cam", seen.side)
-        columns = told(seen, e) | overlaps(maps, seen.pictures.masks) | measures(maps, seen.pictures.masks)
+        columns = told(seen, e) | overlaps(maps, seen.pictures.masks) | measures(maps, seen.pictures.masks, names)
         tables.append(pd.DataFrame(columns).assign(repeat=t.run.repeat, fold=t.run.fold))
     return pd.concat(tables, ignore_index=True)
 
 
-def measures(maps: np.ndarray, masks: np.ndarray) -> dict[str, np.ndarray]:
-    """What needs no threshold, and the IoU of the highest 5 %, ties by expectation."""
+def measures(maps: np.ndarray, masks: np.ndarray, names: Sequence[str] = MEASURES) -> dict[str, np.ndarray]:
+    """What needs no threshold, by name; `iou_5` is the IoU of the highest 5 %, ties by expectation."""
     side = masks.shape[-1]
-    return {
-        "iou_5": localisation.iou_at_matched_area(maps, masks, round(SHARE * side * side)),
-        "iou_matched": localisation.iou_at_matched_area(maps, masks),
-        "auprc": localisation.pixel_auprc(maps, masks),
-        "energy_inside": localisation.energy_inside(maps, masks),
-        "pointing": localisation.pointing_game(maps, masks, 15 / 224 * side),
+    known = {
+        "iou_5": lambda: localisation.iou_at_matched_area(maps, masks, round(SHARE * side * side)),
+        "iou_matched": lambda: localisation.iou_at_matched_area(maps, masks),
+        "auprc": lambda: localisation.pixel_auprc(maps, masks),
+        "energy_inside": lambda: localisation.energy_inside(maps, masks),
+        "pointing": lambda: localisation.pointing_game(maps, masks, 15 / 224 * side),
     }
+    return {name: known[name]() for name in names}
 
 
 def class_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
@@ -139,46 +146,62 @@ def class_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
     return np.stack([floors.class_mean_mask(seen.masks[seen.labels == c])[0] for c in np.unique(seen.labels)])
 
 
-def floor_maps(seen: Seen, means: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
-    """Maps that no network made, (N, S, S): a centred bump, the mean mask of the predicted class, bright pixels, edges,
-    noise.
+def floor_table(
+    workshop: Workshop,
+    fits: Fits,
+    arm: str,
+    table: pd.DataFrame,
+    part: str = "test",
+    names: Sequence[str] = FLOOR_MEASURES,
+) -> pd.DataFrame:
+    """Every floor on the images of an arm's networks, by some of `measures`. One row an image, network and `map`.
+
+    table: `cam_table` of the same images, which says what each network called them. Floors that no network has a part
+    in are measured once a fold; on test images the first network of each fold gives the CAM of random weights too.
     """
-    pictures, shape = seen.pictures, seen.pictures.masks.shape
-    return {
+    tables, fixed = [], {}
+    for t in fits.select(arm):
+        rows = table.loc[table["repeat"] == t.run.repeat, TOLD].reset_index(drop=True)
+        first_of_fold = t.run.fold not in fixed
+        if first_of_fold:
+            seen = seen_by(workshop, t, part)
+            fixed[t.run.fold] = _fixed_floors(seen, class_masks(workshop, t), names)
+        floors_of = dict(fixed[t.run.fold])
+        means = floors_of.pop("class_mean")
+        picked = rows["predicted"].to_numpy()
+        floors_of["class_mean"] = {n: np.choose(picked, [mean[n] for mean in means]) for n in names}
+        if first_of_fold and part == "test":
+            said = torch.as_tensor(picked)
+            random = explain(random_network(t), as_images(seen.pixels), "cam", said, LAYER, batch_size=BATCH)
+            floors_of["random_weights"] = measures(large(random, "cam", seen.side), seen.pictures.masks, names)
+        tables += [
+            rows.assign(**floors_of[name], map=name) for name in (*FLOORS, "random_weights") if name in floors_of
+        ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _fixed_floors(seen: Seen, means: np.ndarray, names: Sequence[str]) -> dict:
+    """Measures of the floors on a fold's images; of the mean mask of each class in turn."""
+    pictures, shape, masks = seen.pictures, seen.pictures.masks.shape, seen.pictures.masks
+    maps = {
         "centre": floors.centred_gaussian(shape),
-        "class_mean": means[predicted],
         "brightest": floors.brightest(pictures.pixels),
         "sobel": floors.sobel(pictures.pixels),
         "random": floors.uniform_random(shape, seen.trained.run.seed),
     }
-
-
-def floor_table(workshop: Workshop, fits: Fits, arm: str, split: str = "group", part: str = "test") -> pd.DataFrame:
-    """Every floor on the images of an arm's networks, by the measures of `cam_table` that do not rest on a threshold;
-    on test images also the CAM of the same architecture with random weights. One row an image, network and `map`.
-    """
-    tables = []
-    for t in fits.select(arm, split):
-        seen = seen_by(workshop, t, part)
-        e = explained(seen)
-        row = told(seen, e) | {"repeat": t.run.repeat}
-        maps = floor_maps(seen, class_masks(workshop, t), row["predicted"])
-        if part == "test":
-            random = explain(random_network(t), as_images(seen.pixels), "cam", e.target, LAYER, batch_size=BATCH)
-            maps["random_weights"] = large(random, "cam", seen.side)
-        for name, found in maps.items():
-            tables.append(pd.DataFrame(row | measures(found, seen.pictures.masks) | {"map": name}))
-    return pd.concat(tables, ignore_index=True)
+    found = {name: measures(made, masks, names) for name, made in maps.items()}
+    return found | {"class_mean": [measures(np.broadcast_to(mean, shape), masks, names) for mean in means]}
 
 
 def methods_table(
     workshop: Workshop, fits: Fits, arm: str, methods: Sequence[str], layers: Sequence[str], most: int
 ) -> pd.DataFrame:
     """IoU at the source's threshold and at the tumour's own area, and AUPRC, of every method and layer, predicted
-    class; at most so many images of each network, evenly over names. One row an image, network, method and layer.
+    class; at most so many images of the first network of each fold, evenly over names. One row an image, network,
+    method and layer.
     """
     tables = []
-    for t in fits.select(arm):
+    for t in firsts(fits, arm):
         seen = first(seen_by(workshop, t), most)
         e = explained(seen, methods, layers)
         row = told(seen, e) | {"repeat": t.run.repeat}
@@ -187,6 +210,12 @@ def methods_table(
             found = {"iou_p95": overlaps(maps, masks, further=False)["iou_p95"]} | measures(maps, masks)
             tables.append(pd.DataFrame(row | found | {"method": method, "layer": layer}))
     return pd.concat(tables, ignore_index=True)
+
+
+def firsts(fits: Fits, arm: str) -> list[Trained]:
+    """The first network of each fold: where more would take long and add little."""
+    networks = fits.select(arm)
+    return [t for place, t in enumerate(networks) if t.run.fold not in {other.run.fold for other in networks[:place]}]
 
 
 def first(seen: Seen, most: int) -> Seen:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from studylib.data.dataset import Dataset
 from studylib.data.splits import Split, crossing
-from studylib.data.transforms import prepare_masks
 from studylib.metrics import localisation
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits
@@ -38,7 +37,7 @@ def by_class(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
 
 def areas(workshop: Workshop, dataset: Dataset, crop: str = "none") -> pd.DataFrame:
     """Area of each tumour as a share of the picture, at the study's size; columns image, group, label, area."""
-    masks = prepare_masks(dataset, workshop.profile.image_size, crop) == 1
+    masks = workshop.masks(dataset, workshop.profile.image_size, crop)
     row = {"image": dataset.table["image"].to_numpy().astype(str), "group": workshop.group_of(dataset)}
     return pd.DataFrame(row | {"label": workshop.labels(dataset)[0], "area": masks.mean((1, 2))})
 
@@ -46,7 +45,7 @@ def areas(workshop: Workshop, dataset: Dataset, crop: str = "none") -> pd.DataFr
 def whole(workshop: Workshop, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Masks, bool, and pixels, uint8, of every slice at the study's size, (N, S, S) each."""
     size = workshop.profile.image_size
-    return prepare_masks(dataset, size, "none") == 1, load_pixels(dataset, size, "none", workshop.folder / ".cache")[0]
+    return workshop.masks(dataset, size, "none"), load_pixels(dataset, size, "none", workshop.folder / ".cache")[0]
 
 
 def examples(dataset: Dataset, classes: Sequence[str]) -> tuple[list[int], list[str]]:

@@ -11,7 +11,7 @@ from studylib.cam.regions import ORDERS, find_regions
 from studylib.metrics import localisation
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits
-from studylib.study.segmenting import LAYER, Seen, averaged, explained, first, large, seen_by, told
+from studylib.study.segmenting import LAYER, Seen, averaged, explained, first, firsts, large, seen_by, told
 from studylib.study.train import Workshop
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
@@ -39,10 +39,10 @@ def choices(seen: Seen, layers: Sequence[str], correct_only: bool = True) -> dic
 
 def local_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFrame:
     """IoU of the CAM cut by a locally adaptive threshold, by Otsu's and at the 95th percentile, at most so many images
-    of each network.
+    of the first network of each fold.
     """
     tables = []
-    for t in fits.select(arm):
+    for t in firsts(fits, arm):
         seen = first(seen_by(workshop, t), most)
         e = explained(seen)
         maps, columns = large(e, "cam", seen.side), told(seen, e) | {"repeat": t.run.repeat}

@@ -34,6 +34,7 @@ class Workshop:
         self.profile: Profile = settings.profile(profile)
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple, Split] = {}
+        self._masks: dict[tuple, np.ndarray] = {}
 
     def runs(self) -> list[Run]:
         return runs_of(self.settings.arms, self.profile, self.data, self.seed)
@@ -44,6 +45,13 @@ class Workshop:
                 self.settings, self.profile, self.data, self.folder, self.seed, variant
             )
         return self._datasets[variant]
+
+    def masks(self, dataset: Dataset, size: int, crop: str) -> np.ndarray:
+        """The masks of a set at a size, bool (N, size, size); all False where a row has none. Read once a run."""
+        key = (dataset.fingerprint, size, crop)
+        if key not in self._masks:
+            self._masks[key] = prepare_masks(dataset, size, crop, missing=0) == 1
+        return self._masks[key]
 
     def group_of(self, dataset: Dataset) -> np.ndarray:
         return dataset.groups(self.settings.group)

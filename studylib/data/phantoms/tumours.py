@@ -75,9 +75,9 @@ def make_tumours(
     planes: shares of the patients, the same in every class. cue: None, or "marker": a letter in a corner of the head's
     box tied to the pituitary class, while which tumour is drawn is tied to nothing among the patients of that class
     and as many others; strength: how often the letter agrees with the class, 1 always; mode: "planted", or the same
-    patients with the letter "dissociated" from the class or "reversed". siblings: the share of glioma patients who are the same
-    person as the one before, under another id (column `person` joins them, `pid` does not, and owner's folds `fold`
-    keep ids, not people, together).
+    patients with the letter "dissociated" from the class or "reversed". siblings: the share of glioma patients who are
+    the same person as the one before, under another id (column `person` joins them, `pid` does not, and owner's folds
+    `fold` keep ids, not people, together).
 
     The same arguments give the same bytes, whatever `processes` is. Raises ValueError for an argument that makes no
     sense and FileExistsError where `root` exists; nothing is left behind when it fails.
