@@ -59,6 +59,34 @@ def test_shares_above_and_below_the_sources_marks():
     assert found["share_below_001.pituitary"].value == pytest.approx((label[15:30] == 2).sum() / (label == 2).sum())
 
 
+def test_every_slice_counts_those_that_were_named_wrong_too():
+    table = rows().assign(iou_p95=0.2)
+    table.loc[table["correct"] == 0, "iou_p95"] = 0.0
+    found = maps_04.shares(table, CLASSES, split="random_folds")
+    assert found["share_below_001.random_folds.all"].value == 0
+    every = found["share_below_001.random_folds.every_slice.all"]
+    assert every.value == pytest.approx((table["correct"] == 0).mean()) and every.n == len(table)
+    some = table[table["label"] == 1]
+    assert found["share_below_001.random_folds.every_slice.glioma"].value == pytest.approx(
+        (some["correct"] == 0).mean()
+    )
+
+
+def test_newer_networks_are_compared_with_vgg_whichever_is_the_main_one():
+    vgg, newer = rows(), rows().assign(iou_matched=rows()["iou_matched"] + 0.1)
+    newer["correct"] = (np.arange(len(newer)) % 5 != 0).astype(float)
+    both = (vgg["correct"] == 1) & (newer["correct"] == 1)
+    name = "iou_matched.group.resnet18_minus_vgg16"
+    for tables, table, main in (
+        ({("vgg16", "group"): vgg, ("resnet18", "group"): newer, ("resnet18", "random_folds"): vgg}, rows(seed=5), "m"),
+        ({("resnet18", "group"): newer}, vgg, "vgg16"),
+        ({("vgg16", "group"): vgg}, newer, "resnet18"),
+    ):
+        found = maps_04.between_arms(tables, table, main)
+        assert found[name].value == pytest.approx(0.1) and found[name].n == both.sum()
+    assert name not in maps_04.between_arms({("resnet18", "group"): newer}, rows(), "mobilenet_v2")
+
+
 def test_floors_are_paired_by_image_and_the_primary_takes_each_networks_own_choice():
     table = rows()
     floors = pd.concat(

@@ -35,6 +35,7 @@ from studylib.study.train import Workshop
 THRESHOLDS = ("mean", *PERCENTILES, *FURTHER, "otsu")
 SOURCE_THRESHOLDS = ("mean", "median", "p75", "p90", "p95")
 SHOWN = (*FLOORS, "random_weights")
+NEWER = ("resnet18", "resnet50", "densenet121", "mobilenet_v2")  # than the source's VGG and AlexNet
 
 
 def right(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,16 +79,19 @@ def between_thresholds(table: pd.DataFrame, **how) -> dict[str, Estimate]:
 
 
 def shares(table: pd.DataFrame, classes: Sequence[str], split: str = "", **how) -> dict[str, Estimate]:
-    """Share of images with IoU above 0.5 and below 0.01 at the 95th percentile, by class and of all, correct images;
-    under names without a split for unseen people.
+    """Share of images with IoU above 0.5 and below 0.01 at the 95th percentile, by class and of all: of correct images,
+    and under `every_slice` of all tested, as the source counts (257 of 612); without a split for unseen people.
     """
-    room = f"{split}." if split else ""
-    rows = averaged(right(table), ["iou_p95"])
-    rows = rows.assign(above=(rows["iou_p95"] > GOOD).astype(float), below=(rows["iou_p95"] < BAD).astype(float))
-    found = {}
-    for name, some in each_class(rows, classes).items():
-        found[f"share_above_05.{room}{name}"] = mean_by(some, "above", how=f"share with IoU > {GOOD}, {name}", **how)
-        found[f"share_below_001.{room}{name}"] = mean_by(some, "below", how=f"share with IoU < {BAD}, {name}", **how)
+    room, found = f"{split}." if split else "", {}
+    for which, where, some in ((" named right", "", right(table)), ("", "every_slice.", table)):
+        rows = averaged(some, ["iou_p95"])
+        rows = rows.assign(above=(rows["iou_p95"] > GOOD).astype(float), below=(rows["iou_p95"] < BAD).astype(float))
+        for name, part in each_class(rows, classes).items():
+            of = f"{name}, slices{which}"
+            for key, column, sign in (("above_05", "above", f"> {GOOD}"), ("below_001", "below", f"< {BAD}")):
+                found[f"share_{key}.{room}{where}{name}"] = mean_by(
+                    part, column, how=f"share with IoU {sign}, {of}", **how
+                )
     return found
 
 
@@ -222,8 +226,9 @@ def peaks(table: pd.DataFrame, **how) -> dict[str, Estimate]:
 
 
 def between_arms(tables: dict[tuple[str, str], pd.DataFrame], table: pd.DataFrame, main: str, **how) -> dict:
-    """IoU at the 95th percentile of other architectures minus that of the main one, paired by image that both name
-    right. tables: (arm, split) -> rows of `cam_table`. -> {name: Estimate}
+    """IoU at the 95th percentile of other architectures minus that of the main one, and IoU at the tumour's own area of
+    newer ones minus that of VGG-16, the source's family; paired by image that both name right. tables: (arm, split) ->
+    rows of `cam_table`. -> {name: Estimate}
     """
     found, ours = {}, averaged(right(table), ["iou_p95"])
     for (arm, split), other in tables.items():
@@ -234,6 +239,17 @@ def between_arms(tables: dict[tuple[str, str], pd.DataFrame], table: pd.DataFram
             text = f"IoU of {arm} minus {main}, paired by image"
             found[f"iou.group.{arm}_minus_main.p95"] = difference_by(both, "iou_p95_a", "iou_p95_b", how=text, **how)
             found[f"iou.group.{arm}.p95"] = mean_by(averaged(right(other), ["iou_p95"]), "iou_p95", **how)
+    honest = {arm: some for (arm, split), some in tables.items() if split == "group"} | {main: table}
+    for arm in (arm for arm in NEWER if arm in honest and "vgg16" in honest):
+        parts = [averaged(right(honest[one]), ["iou_matched"]) for one in (arm, "vgg16")]
+        both = parts[0].merge(parts[1], on=["image", "group", "label"], suffixes=("_a", "_b"))
+        found[f"iou_matched.group.{arm}_minus_vgg16"] = difference_by(
+            both,
+            "iou_matched_a",
+            "iou_matched_b",
+            how=f"IoU at the tumour's own area, {arm} minus vgg16, paired",
+            **how,
+        )
     return found
 
 
