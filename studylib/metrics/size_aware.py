@@ -8,11 +8,12 @@ The house's answer is the **IoU at the object's own area** (`localisation.iou_at
 
     IoU_own(M, G) = |T n G| / |T u G| = o / (2a - o),   T: the a = |G| highest pixels of M,   o = |T n G|
 
-in [0, 1]; 1 only where the a highest pixels are the object; a / (2n - a) for a map without knowledge of the n pixels.
+in [0, 1]; 1 only where the a highest pixels are the object; about a / (2n - a) for a map of n pixels without knowledge.
 NaN for a map that is flat or not finite and for an empty or full mask; ties at the last place count by expectation.
 For a disc displaced by d diameters it is L / (2 - L), L = 2/pi (arccos d - d sqrt(1 - d^2)), whatever area and blur: no
-object is too small to be met, and only where the map points counts. Pixel AUPRC passes the same trial; the overlap is
-preferred since it reads as the source's IoU does, and since the AUPRC of a map without knowledge is the area itself.
+object is too small to be met, and only where the map points counts. Pixel AUPRC passes the same trial; the overlap
+comes first since it reads as the source's IoU does. For both, what a map without knowledge reaches grows with the area
+(about a / 2n and a / n: below 0.06 for these discs), so that a comparison of areas near chance says little of either.
 Its price: the area is taken from the mask, so that it compares maps and objects but does not say how well a region that
 somebody cut would do, nor whether a map is sharp.
 """
@@ -32,9 +33,8 @@ AREAS = (0.004, 0.007, 0.013, 0.02, 0.035, 0.06)  # of the image: what tumours o
 SHIFTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # of the disc's diameter; at 1 the discs part
 BLURS = {"own": 0.25, "grid": 1 / 14}  # standard deviation: of the diameter; of the image's side
 BACKGROUND = 0.05  # of the disc's height, as maps of networks have one
-PIXELS = (
-    0.03  # of a measure's range: what a disc's pixels make (95 % of matched IoUs lie within 0.014 of the formula above)
-)
+# Of a measure's range: what a disc's pixels make; 95 % of matched IoUs lie within 0.014 of the formula above.
+PIXELS = 0.03
 SHARE = 0.05  # of the image: the region of the fixed size
 FALLS, FLAT = -0.9, 0.1  # Spearman with displacement below, and with area within, where a measure is fair
 CANDIDATES = (
