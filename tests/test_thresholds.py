@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from test_segmenting import SIDE, Brightness, Fits, make_workshop, trained
 
+from studylib.cam import explain
 from studylib.cam.regions import find_regions
 from studylib.metrics.localisation import iou
+from studylib.models.staged import ARCHITECTURES, staged
 from studylib.study import segmenting, thresholds
 
 
@@ -41,8 +44,12 @@ def test_adaptive_thresholds_are_those_of_find_regions_paired_with_the_percentil
     assert found["adaptive.otsu.area"].value == pytest.approx(otsu.areas.mean())
 
 
-def test_the_earlier_layer_of_every_judged_architecture_exists():
-    from studylib.models.staged import staged
-
-    modules = dict(staged("small").named_modules())
-    assert set(thresholds.layers_of({"architecture": "small"})) <= set(modules)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_has_an_earlier_layer_with_more_places(architecture, monkeypatch):
+    monkeypatch.setenv("STUDYLIB_OFFLINE", "1")
+    monkeypatch.delenv("STUDYLIB_WEIGHTS", raising=False)
+    model = staged(architecture).eval()
+    layers = thresholds.layers_of(model)
+    e = explain(model, torch.rand(1, 3, 96, 96), "gradcam", 0, layers)
+    early, last = (e["gradcam", layer].shape[1] for layer in layers)
+    assert early > last or (architecture, early) == ("alexnet", last)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from studylib.cam.regions import ORDERS, find_regions
 from studylib.metrics import localisation
@@ -16,6 +17,7 @@ from studylib.study.train import Workshop
 
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
 RULES = {"mean": ("mean", None), "p90": ("percentile", 90), "p95": ("percentile", 95), "otsu": ("otsu", None)}
+EARLIER = ("layer2", "relu3", "features_transition2", "features_6")  # ResNet, small, DenseNet, the others
 WINDOW = 51 / 224  # of the local threshold, as a share of the side
 
 
@@ -73,7 +75,11 @@ def adaptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     return found
 
 
-def layers_of(arm_options: dict) -> tuple[str, ...]:
-    """An earlier layer and the last of an architecture, as `explain` names them."""
-    earlier = {"mobilenet_v2": "trunk.features_6", "resnet18": "trunk.layer2", "small": "upper.relu3"}
-    return (earlier[arm_options["architecture"]], LAYER)
+def layers_of(model: nn.Module) -> tuple[str, ...]:
+    """An earlier layer and the last of a network, as `explain` names them; AlexNet's has no finer places."""
+    parts = {name: f"{part}.{name}" for part in ("trunk", "upper") for name, _ in _children(model, part)}
+    return (next(parts[name] for name in EARLIER if name in parts), LAYER)
+
+
+def _children(model: nn.Module, part: str):
+    return getattr(model, part).named_children() if hasattr(model, part) else ()
