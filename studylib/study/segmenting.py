@@ -29,6 +29,7 @@ LAYER = "upper"
 FLOORS = ("centre", "class_mean", "brightest", "sobel", "random")
 MEASURES = ("iou_5", "iou_matched", "auprc", "energy_inside", "pointing")
 FLOOR_MEASURES = ("iou_5", "auprc", "pointing")
+PASSES = 10_000  # of a network, that Score-CAM may take
 TOLD = ["image", "group", "label", "predicted", "correct", "repeat"]
 
 
@@ -260,14 +261,20 @@ def common(workshop: Workshop, trained: Trained, most: int):
 
 
 def beside_scorecam(seen: Seen, most: int) -> pd.DataFrame:
-    """Score-CAM beside CAM at the last layer: means over at most so many images of one network (a pass a channel)."""
-    some = first(seen, most)
-    e = explain(
-        prepare(some.trained.fit.model()), as_images(some.pixels), ("cam", "scorecam"), None, LAYER, batch_size=64
-    )
+    """Score-CAM beside CAM at the last layer: means over images of one network, at most so many and no more than PASSES
+    allow, since it takes a pass a channel.
+    """
+    model = seen.trained.fit.model()
+    some = first(seen, min(most, max(2, PASSES // _channels(model))))
+    e = explain(prepare(model), as_images(some.pixels), ("cam", "scorecam"), None, LAYER, batch_size=64)
     rows = {}
     for method in ("cam", "scorecam"):
         maps = large(e, method, some.side)
         found = measures(maps, some.pictures.masks) | overlaps(maps, some.pictures.masks, further=False)
         rows[method] = {name: np.nanmean(found[name]) for name in ("iou_p95", "iou_matched", "auprc", "pointing")}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"{len(some.pixels)} images")
+
+
+def _channels(model: torch.nn.Module) -> int:
+    """How many channels the head sees."""
+    return next(m.in_features for m in model.fc.modules() if isinstance(m, torch.nn.Linear))
