@@ -87,6 +87,14 @@ def test_newer_networks_are_compared_with_vgg_whichever_is_the_main_one():
     assert name not in maps_04.between_arms({("resnet18", "group"): newer}, rows(), "mobilenet_v2")
 
 
+def test_a_tumour_that_one_of_two_networks_misses_is_missed_by_half():
+    table = rows(12).assign(correct=1.0, iou_p95=0.3)
+    twice = pd.concat([table, table.assign(repeat=9, iou_p95=0.0)], ignore_index=True)
+    found = maps_04.shares(twice, CLASSES)
+    assert found["share_below_001.all"].value == 0.5 and found["share_below_001.all"].n == 12
+    assert maps_04.ious(twice, "group", CLASSES)["iou.group.cam.p95_if_found"].value == pytest.approx(0.3)
+
+
 def test_floors_are_paired_by_image_and_the_primary_takes_each_networks_own_choice():
     table = rows()
     floors = pd.concat(

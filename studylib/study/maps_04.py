@@ -57,7 +57,8 @@ def ious(table: pd.DataFrame, split: str, classes: Sequence[str], **how) -> dict
         for name in names
     }
     found[f"area.{split}.cam.p95"] = mean_by(averaged(table, ["area_p95"]), "area_p95", how="share marked", **how)
-    met = rows[rows["iou_p95"] >= BAD]
+    met = right(table)
+    met = averaged(met[met["iou_p95"] >= BAD], ["iou_p95"])
     found[f"iou.{split}.cam.p95_if_found"] = mean_by(met, "iou_p95", how="IoU at p95 where it is 0.01 or more", **how)
     for name in classes:
         some = each_class(rows, classes)[name]
@@ -84,8 +85,11 @@ def shares(table: pd.DataFrame, classes: Sequence[str], split: str = "", **how) 
     """
     room, found = f"{split}." if split else "", {}
     for which, where, some in ((" named right", "", right(table)), ("", "every_slice.", table)):
-        rows = averaged(some, ["iou_p95"])
+        rows = some.dropna(
+            subset=["iou_p95"]
+        )  # found and missed by each network, then averaged: not the other way round
         rows = rows.assign(above=(rows["iou_p95"] > GOOD).astype(float), below=(rows["iou_p95"] < BAD).astype(float))
+        rows = averaged(rows, ["above", "below"])
         for name, part in each_class(rows, classes).items():
             of = f"{name}, slices{which}"
             for key, column, sign in (("above_05", "above", f"> {GOOD}"), ("below_001", "below", f"< {BAD}")):
@@ -177,7 +181,7 @@ def against_unet(table: pd.DataFrame, unet: pd.DataFrame, **how) -> dict[str, Es
 
 def confidence_for_miss(table: pd.DataFrame, **how) -> Estimate:
     """AUROC with which low confidence tells that the map will miss the tumour (IoU below 0.01), all images."""
-    rows = averaged(table, ["iou_p95", "confidence"])
+    rows = table.dropna(subset=["iou_p95"])  # each network's doubt against its own map
     rows = rows.assign(missed=(rows["iou_p95"] < BAD).astype(int), doubt=-rows["confidence"])
     return statistic_by(
         rows, of_columns(classification.auroc, "missed", "doubt"), how="AUROC of doubt for a miss", **how

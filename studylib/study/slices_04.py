@@ -105,10 +105,11 @@ def visible(
     """
     names = dataset.table["image"].to_numpy().astype(str)
     contrast = pd.DataFrame({"image": names, "contrast": contrast_of(workshop, dataset)})
-    bright = averaged(floors[(floors["map"] == "brightest") & (floors["correct"] == 1)], ["iou_5"])
-    rows = averaged(table[table["correct"] == 1], ["iou_p95"]).merge(contrast, on="image")
-    rows = rows.merge(bright[["image", "iou_5"]], on="image").dropna()
-    rows["missed"], rows["bright"] = (rows["iou_p95"] < BAD).astype(float), (rows["iou_5"] < BAD).astype(float)
+    bright = floors[(floors["map"] == "brightest") & (floors["correct"] == 1)].dropna(subset=["iou_5"])
+    bright = averaged(bright.assign(bright=(bright["iou_5"] < BAD).astype(float)), ["bright"])
+    rows = table[table["correct"] == 1].dropna(subset=["iou_p95"])
+    rows = averaged(rows.assign(missed=(rows["iou_p95"] < BAD).astype(float)), ["missed"])
+    rows = rows.merge(contrast, on="image").merge(bright[["image", "bright"]], on="image").dropna()
     third = pd.qcut(rows["contrast"].rank(method="first"), 3, labels=False)
     top, low = rows[third == 2], rows[third == 0]
     return {
