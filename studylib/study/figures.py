@@ -82,7 +82,8 @@ def curves(history: pd.DataFrame, columns: Sequence[str], ylabel: str, title: st
                 ax.plot(kept["epoch"], kept[column], "o", mfc="none", mec=shade, ms=10)
     ax.set(xlabel="epoch", ylabel=ylabel, title=title)
     if history["repeat"].nunique() > 3:  # more names than a corner of the picture holds
-        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.02))
+        lines = [ax.plot([], [], style, color="0.3")[0] for style in ("--", "-")]
+        ax.legend(lines, [f"{c.replace('_', ' ')}, one line a network" for c in columns], fontsize=8)
     else:
         ax.legend(fontsize=8, ncols=2)
     return fig
