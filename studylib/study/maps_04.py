@@ -33,7 +33,6 @@ from studylib.study.segmenting import (
 from studylib.study.train import Workshop
 
 THRESHOLDS = ("mean", *PERCENTILES, *FURTHER, "otsu")
-SOURCE_THRESHOLDS = ("mean", "median", "p75", "p90", "p95")
 SHOWN = (*FLOORS, "random_weights")
 NEWER = ("resnet18", "resnet50", "densenet121", "mobilenet_v2")  # than the source's VGG and AlexNet
 
