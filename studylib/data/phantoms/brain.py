@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from studylib.data.folder import FolderWriter, write_png
+from studylib.data.folder import write_png
 from studylib.data.phantoms import cues
 from studylib.data.phantoms.arguments import count, known_name, pair_of, shares_of
+from studylib.data.phantoms.family import write_family
 from studylib.data.phantoms.head import anatomy, looks
 from studylib.data.phantoms.head.slices import Patient, Slice, draw_patient, draw_slice
 from studylib.data.transforms import augment_copy
@@ -117,20 +116,9 @@ def make_brain(
         planes=PLANES if planes is None else planes,
         look=LOOKS if look is None else look,
     )
-    root = Path(root)
-    with FolderWriter(root) as folder:
-        if cue:
-            (folder.path / "cue_masks").mkdir()
-        work = partial(_write_patient, folder.path, recipe)
-        if processes > 1:
-            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-                parts = list(pool.map(work, cases, chunksize=4))
-        else:
-            parts = [work(case) for case in cases]
-        rows = [row for part in parts for row in part]
-        folder.tabulate(rows)
-        folder.describe(_describe(root.name, recipe, rows, len(cases), strength, mode))
-    return root
+    draw = partial(_write_patient, recipe=recipe)
+    describe = partial(_describe, recipe=recipe, patients=len(cases), strength=strength, mode=mode)
+    return write_family(root, cases, draw, describe, cue=bool(cue), processes=processes)
 
 
 def plan_cases(
@@ -189,7 +177,7 @@ def spread(shares: Mapping[str, float], positive: np.ndarray, rng: np.random.Gen
     return found.tolist()
 
 
-def _write_patient(folder: Path, recipe: Recipe, case: Case) -> list[dict]:
+def _write_patient(folder: Path, case: Case, recipe: Recipe) -> list[dict]:
     """Draw one patient's slices and copies into the folder; return the rows of the table."""
     offsets = [(s - (recipe.slices - 1) / 2) * STEP for s in range(recipe.slices)]
     patient = draw_patient(
@@ -255,7 +243,7 @@ def _measured(mask: np.ndarray, patient: Patient, drawn: Slice, lesion: bool) ->
     }
 
 
-def _describe(name: str, recipe: Recipe, rows: list[dict], patients: int, strength: float, mode: str) -> dict:
+def _describe(name: str, rows: list[dict], recipe: Recipe, patients: int, strength: float, mode: str) -> dict:
     """Return dataset.json."""
     planted = "the lesion alone" if recipe.cue is None else f"cue {recipe.cue} (strength {strength:g}, {mode})"
     return {
