@@ -37,6 +37,10 @@ class Fits:
     def predictions(self, arm, split="group", part="test"):
         return self.tables[arm, split, part]
 
+    def select(self, arm, split="group"):
+        repeats = sorted(set(self.tables[arm, split, "test"]["repeat"]))
+        return [SimpleNamespace(run=SimpleNamespace(repeat=r, fold=r % 5)) for r in repeats]
+
 
 def test_macro_measures_equal_scikit_learn():
     table = predictions()
@@ -99,3 +103,9 @@ def test_counts_are_exact():
     labels = pd.DataFrame({"label": ["glioma", "glioma", "meningioma"]})
     found = records_04.counts(SimpleNamespace(table=labels, classes=["meningioma", "glioma", "pituitary"]))
     assert [found[f"counts.{n}"].value for n in ("images", "glioma", "pituitary")] == [3, 2, 0]
+
+
+def test_the_sources_deviations_are_set_beside_sampling():
+    text = records_04.deviations()
+    for part in ("alexnet 0.086, 7.2 times", "vgg16 0.089, 8.5 times the 0.010", "vgg19 0.040, 4.5 times the 0.009"):
+        assert part in text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import pyplot as plt
 
 from studylib.data.dataset import Dataset
@@ -14,6 +15,7 @@ from studylib.metrics import floors, localisation
 from studylib.metrics.intervals import Estimate
 from studylib.study.figures import quantile_cases
 from studylib.study.mapping import class_maps, random_network
+from studylib.study.methods import upsampled
 from studylib.study.segmenting import BAD, GOOD, SHARE, Seen, averaged, explained, large, overlaps, told
 
 if TYPE_CHECKING:
@@ -100,18 +102,10 @@ def cases(seen: Seen, q: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> tup
     shown = {
         "CAM": maps,
         "mask (95th percentile)": (maps > np.percentile(maps, 95, axis=(1, 2), keepdims=True)).astype(float),
-        "CAM, random weights": _at(random, seen.side),
+        "CAM, random weights": upsampled(torch.from_numpy(random), seen.side),
         "centre": floors.centred_gaussian(seen.pictures.masks.shape),
     }
     return rows, [f"IoU {iou[row]:.2f}" for row in rows], shown
-
-
-def _at(maps: np.ndarray, side: int) -> np.ndarray:
-    import torch
-
-    from studylib.cam.explanation import resize
-
-    return resize(torch.from_numpy(np.ascontiguousarray(maps)), (side, side)).numpy()
 
 
 def pipeline(seen: Seen, row: int, title: str) -> Figure:

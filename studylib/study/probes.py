@@ -43,18 +43,27 @@ def frames(workshop: Workshop, rows: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def probe(workshop: Workshop, rows: np.ndarray, features: np.ndarray, what: str, **how) -> Estimate:
-    """AUROC of a logistic regression on simple features, cross-validated by group. features: (len(rows), F)"""
+def cross_validated(
+    workshop: Workshop, features: np.ndarray, labels: np.ndarray, groups: np.ndarray, scores: str
+) -> np.ndarray:
+    """Scores of a logistic regression for images whose group it was not fitted on. features: (N, F); scores: the method
+    of scikit-learn's classifier that gives them, "decision_function" or "predict_proba".
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    folds = StratifiedGroupKFold(workshop.profile.folds, shuffle=True, random_state=workshop.seed)
+    return cross_val_predict(model, features, labels, groups=groups, cv=folds, method=scores)
+
+
+def probe(workshop: Workshop, rows: np.ndarray, features: np.ndarray, what: str, **how) -> Estimate:
+    """AUROC of a logistic regression on simple features, cross-validated by group. features: (len(rows), F)"""
     dataset = workshop.dataset()
     labels, groups = workshop.labels(dataset)[0][rows], workshop.group_of(dataset)[rows]
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    folds = StratifiedGroupKFold(workshop.profile.folds, shuffle=True, random_state=workshop.seed)
-    scores = cross_val_predict(model, features, labels, groups=groups, cv=folds, method="decision_function")
+    scores = cross_validated(workshop, features, labels, groups, "decision_function")
     names = dataset.table["image"].to_numpy().astype(str)[rows]
     table = pd.DataFrame({"image": names, "label": labels, "score": scores, "group": groups})
     text = f"AUROC of a logistic regression on {what}, cross-validated by group"

@@ -14,7 +14,7 @@ def quotable(study: Study, classes: Sequence[str]) -> str:
     where = (
         "On phantoms, whose numbers are no clinic's,"
         if study.data == "phantom"
-        else "On 3,064 contrast-enhanced T1 slices (Cheng's set),"
+        else f"On {m['counts.images'].value:,.0f} contrast-enhanced T1 slices (Cheng's set),"
     )
     iou, most = m["iou.group.cam.p95"], m["attainable.mean.all"]
     gap = m["primary.cam_minus_floor.iou"]

@@ -87,10 +87,10 @@ def fold_counts(workshop: Workshop, fits: Fits, arm: str) -> dict[str, Estimate]
 
 def fold_table(fits: Fits, arm: str, split: str) -> pd.DataFrame:
     """Accuracy, macro precision, recall and F1 of every network of an arm on a split, a row a network."""
-    rows = []
+    rows, folds = [], {t.run.repeat: t.run.fold for t in fits.select(arm, split)}
     for repeat, table in fits.predictions(arm, split).groupby("repeat"):
         row = {name: measure(table["label"], table["predicted"]) for name, measure in MEASURES.items()}
-        rows.append({"arm": arm, "split": split, "repeat": repeat, "images": len(table)} | row)
+        rows.append({"arm": arm, "split": split, "repeat": repeat, "fold": folds[repeat], "images": len(table)} | row)
     return pd.DataFrame(rows)
 
 
@@ -107,11 +107,21 @@ def table_2(fits: Fits, arms: Sequence[str], splits: Sequence[str] = SPLITS) -> 
                 spread = f" ({table[name].std(ddof=1):.3f})" if len(table) > 1 else ""
                 row[name] = f"{table[name].mean():.3f}{spread}"
             failed = table["accuracy"] < table["accuracy"].median() - FAILED
-            row["failed folds"] = ", ".join(f"{r.repeat % 5} ({r.accuracy:.3f})" for r in table[failed].itertuples())
+            row["failed folds"] = ", ".join(f"{r.fold} ({r.accuracy:.3f})" for r in table[failed].itertuples())
             rows.append(row)
     head = {"split": "source's table 2", "networks": 5}
     printed = [{"arm": arm} | head | dict(zip(MEASURES, row, strict=True)) for arm, row in SOURCE.items()]
     return pd.DataFrame(rows + printed).fillna("").set_index(["arm", "split"])
+
+
+def deviations() -> str:
+    """What the source's deviations over folds say: each beside the binomial one of a fold of 613 slices."""
+    told = []
+    for arm, (printed, *_) in SOURCE.items():
+        mean, spread = (float(part) for part in printed.removesuffix(")").split(" ("))
+        sampling = (mean * (1 - mean) / 613) ** 0.5
+        told.append(f"{arm} {spread:.3f}, {spread / sampling:.1f} times the {sampling:.3f} of sampling alone")
+    return f"The source's deviations over folds: {'; '.join(told)}. At least one of its folds probably failed."
 
 
 def accuracies(fits: Fits, arms: Sequence[str], main: str, **how) -> dict[str, Estimate]:

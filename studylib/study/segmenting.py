@@ -17,7 +17,7 @@ from studylib.cam.regions import level_of
 from studylib.metrics import floors, localisation
 from studylib.metrics.overlap import iou_above
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import BATCH, Pictures, as_images, pictures_of, random_network
+from studylib.study.mapping import BATCH, TOLERANCE, Pictures, as_images, pictures_of, random_network
 from studylib.study.train import Workshop
 from studylib.training.pixels import load_pixels
 
@@ -136,7 +136,7 @@ def measures(maps: np.ndarray, masks: np.ndarray, names: Sequence[str] = MEASURE
         "iou_matched": lambda: localisation.iou_at_matched_area(maps, masks),
         "auprc": lambda: localisation.pixel_auprc(maps, masks),
         "energy_inside": lambda: localisation.energy_inside(maps, masks),
-        "pointing": lambda: localisation.pointing_game(maps, masks, 15 / 224 * side),
+        "pointing": lambda: localisation.pointing_game(maps, masks, TOLERANCE * side),
     }
     return {name: known[name]() for name in names}
 

@@ -22,11 +22,9 @@ from studylib.metrics.intervals import (
     of_columns,
     statistic_by,
 )
-from studylib.study.probes import artefacts, brightness
+from studylib.study.probes import artefacts, brightness, cross_validated
+from studylib.study.segmenting import BAD, SHARE
 from studylib.study.train import Workshop
-
-DISC = 0.05  # of the picture: as much as the source marks
-MISSED = 0.01  # IoU below which the source calls an object missed
 
 
 def places(masks: np.ndarray) -> pd.DataFrame:
@@ -77,14 +75,14 @@ def centre_disc(
     """IoU of a disc of 5 % in the middle of every picture with the objects, and the share that it misses (IoU below
     0.01), of all and by class: what needs no picture and no network. masks: bool (N, S, S); labels, groups: (N,)
     """
-    iou = localisation.iou(floors.centred_disc(masks.shape, DISC) > 0, masks)
-    missed = np.where(np.isfinite(iou), iou < MISSED, np.nan)
+    iou = localisation.iou(floors.centred_disc(masks.shape, SHARE) > 0, masks)
+    missed = np.where(np.isfinite(iou), iou < BAD, np.nan)
     rows, found = pd.DataFrame({"group": groups, "label": labels, "iou": iou, "missed": missed}), {}
     for name, some in {"all": rows, **{n: rows[rows["label"] == i] for i, n in enumerate(classes)}}.items():
-        text = f"a centred disc of {DISC:.0%}, {name}"
+        text = f"a centred disc of {SHARE:.0%}, {name}"
         found[f"location.centre_disc.iou.{name}"] = mean_by(some, "iou", how=f"IoU of {text}", **how)
         found[f"location.centre_disc.share_below_001.{name}"] = mean_by(
-            some, "missed", how=f"missed (IoU < {MISSED}) by {text}", **how
+            some, "missed", how=f"missed (IoU < {BAD}) by {text}", **how
         )
     return found
 
@@ -99,16 +97,9 @@ def told_by(workshop: Workshop, features: np.ndarray, what: str, **how) -> tuple
     """Accuracy minus that of the commonest class, and mean AUROC of one class against the rest, of a logistic
     regression on some features, cross-validated by group. features: (N, F), a row an image of the study's data set.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     dataset = workshop.dataset()
     labels, groups = workshop.labels(dataset)[0], workshop.group_of(dataset)
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    folds = StratifiedGroupKFold(workshop.profile.folds, shuffle=True, random_state=workshop.seed)
-    scores = cross_val_predict(model, features, labels, groups=groups, cv=folds, method="predict_proba")
+    scores = cross_validated(workshop, features, labels, groups, "predict_proba")
     row = {"image": dataset.table["image"].to_numpy().astype(str), "group": groups, "label": labels}
     right = (scores.argmax(1) == labels).astype(float)
     common = (labels == np.bincount(labels).argmax()).astype(float)

@@ -35,11 +35,11 @@ def by_class(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
     return found.loc[list(workshop.labels(dataset)[1])]
 
 
-def areas(workshop: Workshop, dataset: Dataset, crop: str = "none") -> pd.DataFrame:
-    """Area of each tumour as a share of the picture, at the study's size; columns image, group, label, area."""
-    masks = workshop.masks(dataset, workshop.profile.image_size, crop)
+def areas(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
+    """Area of each tumour as a share of the picture, mask as it is kept; columns image, group, label, area."""
+    area = np.array([(dataset.mask(i) == 1).mean() for i in range(len(dataset))])
     row = {"image": dataset.table["image"].to_numpy().astype(str), "group": workshop.group_of(dataset)}
-    return pd.DataFrame(row | {"label": workshop.labels(dataset)[0], "area": masks.mean((1, 2))})
+    return pd.DataFrame(row | {"label": workshop.labels(dataset)[0], "area": area})
 
 
 def whole(workshop: Workshop, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -82,9 +82,10 @@ def crop_ceiling(workshop: Workshop, dataset: Dataset, classes: Sequence[str], *
     """The IoU that 5 % of the picture could reach after Resize 256 and CenterCrop 224, and that minus the full frame's;
     tumours that the crop cuts away are undefined and counted.
     """
-    whole, crop = areas(workshop, dataset), areas(workshop, dataset, "centre")
+    whole = areas(workshop, dataset)
+    crop = workshop.masks(dataset, workshop.profile.image_size, "centre").mean((1, 2))
     rows = whole.assign(
-        whole=localisation.attainable_iou(whole["area"], SHARE), crop=localisation.attainable_iou(crop["area"], SHARE)
+        whole=localisation.attainable_iou(whole["area"], SHARE), crop=localisation.attainable_iou(crop, SHARE)
     )
     found = {"crop.attainable.mean.all": mean_by(rows, "crop", how="attainable IoU of 5 %, centre crop", **how)}
     for number, name in enumerate(classes):
