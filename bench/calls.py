@@ -15,7 +15,8 @@ from studylib.cam.crm import crm
 from studylib.metrics.faithfulness import deletion_and_insertion
 
 SEVEN = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "crm")
-STEPS, AT_ONCE = 32, 32
+STEPS = 32
+AT_ONCE = {"scorecam": 32, "curves": 16}  # images in one forward, of ours, of the peers that ask, and of the plain pass
 Call = Callable[[], object]
 Make = Callable[[str, str], Call]  # (candidate, methods) -> its call
 
@@ -71,23 +72,24 @@ def _scorecam(group: Group) -> tuple[Call, Make]:
     """All 64 channels of one image at an early layer; the plain pass is that of 64 images, 32 at a time."""
     network = NETWORKS[group.network]
     model, x, layer, channels = network.build(), images(group.batch), "layer1", 64
-    forms, many = Forms(model), images(AT_ONCE)
+    at_once = AT_ONCE["scorecam"]
+    forms, many = Forms(model), images(at_once)
     libraries = {"torchcam": peers.torchcam_scorecam, "pytorch-grad-cam": peers.pytorch_grad_cam_scorecam}
 
     def make(candidate: str, which: str) -> Call:
         if candidate in forms:
             used, target = forms[candidate], "all" if which == "scorecam (all classes)" else None
             return lambda: explain(used, x, "scorecam", target, layer)
-        return libraries[candidate](model, x, layer, AT_ONCE)
+        return libraries[candidate](model, x, layer, at_once)
 
-    return lambda: [forward(model, many) for _ in range(channels // AT_ONCE)], make
+    return lambda: [forward(model, many) for _ in range(channels // at_once)], make
 
 
 def _curves(group: Group) -> tuple[Call, Make]:
     """Grad-CAM, then both curves of 32 steps; the plain pass is that of as many images: 2 x 32 for each."""
-    network = NETWORKS[group.network]
+    network, at_once = NETWORKS[group.network], AT_ONCE["curves"]
     model, x = network.build(), images(group.batch)
-    forms = Forms(model)
+    forms, many = Forms(model), images(at_once)
     e = explain(model, x, "gradcam")
     maps, target = e.upsampled("gradcam"), e.target
 
@@ -98,7 +100,7 @@ def _curves(group: Group) -> tuple[Call, Make]:
 
         def call() -> None:
             made = explain(used, x, "gradcam", target).upsampled("gradcam")
-            deletion_and_insertion(probability, x, made, baseline="zero", blocks=None, steps=STEPS)
+            deletion_and_insertion(probability, x, made, baseline="zero", blocks=None, steps=STEPS, batch_size=at_once)
 
         return call
 
@@ -106,10 +108,10 @@ def _curves(group: Group) -> tuple[Call, Make]:
         if candidate in forms:
             return ours(forms[candidate])
         if candidate == "torchcam":
-            return peers.torchcam_curves(model, x, network.last, STEPS, AT_ONCE)
+            return peers.torchcam_curves(model, x, network.last, STEPS, at_once)
         return peers.quantus_deletion(model, x, maps, target, STEPS)
 
-    return lambda: [forward(model, x) for _ in range(2 * STEPS)], make
+    return lambda: [forward(model, many) for _ in range(2 * STEPS * group.batch // at_once)], make
 
 
 def _crm(group: Group) -> tuple[Call, Make]:

@@ -88,11 +88,12 @@ def scores(score: Score, of: Parts, mixtures: Sequence[Mixture], batch_size: int
     found = np.empty((len(mixtures), n))
     with torch.no_grad():
         for steps, rows in _batches(len(mixtures), n, batch_size):
-            pixels = [_mixed(of, mixtures[step], rows) for step in steps]
-            batch = pixels[0] if len(pixels) == 1 else torch.cat(pixels)
-            indices = np.tile(np.arange(n)[rows], len(pixels))
+            indices = np.tile(np.arange(n)[rows], len(steps))
+            batch = of.images.new_empty(len(indices), *of.images.shape[1:])  # new: a score may keep what it is given
+            for step, part in zip(steps, batch.chunk(len(steps)), strict=True):
+                _mix(of, mixtures[step], rows, part)
             said = score(batch, rows=torch.from_numpy(indices).to(batch.device)) if tells_rows else score(batch)
-            found[steps.start : steps.stop, rows] = as_probabilities(said, "score", len(batch)).reshape(len(pixels), -1)
+            found[steps.start : steps.stop, rows] = as_probabilities(said, "score", len(batch)).reshape(len(steps), -1)
     return found.T
 
 
@@ -156,7 +157,8 @@ def _batches(mixtures: int, n: int, batch_size: int | None) -> Iterator[tuple[ra
             yield range(first, min(first + together, mixtures)), slice(start, min(start + size, n))
 
 
-def _mixed(of: Parts, mixture: Mixture, rows: slice) -> Tensor:
+def _mix(of: Parts, mixture: Mixture, rows: slice, out: Tensor) -> None:
+    """Write the mixture of some images to `out`."""
     import torch
 
     rank = of.ranks[rows]
@@ -165,7 +167,7 @@ def _mixed(of: Parts, mixture: Mixture, rows: slice) -> Tensor:
         gone &= rank >= mixture.first
     image, base = of.images[rows], of.baseline[rows]
     # torch.where, so that nothing of an image that holds NaN or is shared with the caller is written to
-    return torch.where(gone, image, base) if mixture.inserted else torch.where(gone, base, image)
+    torch.where(gone, *((image, base) if mixture.inserted else (base, image)), out=out)
 
 
 def _ranks(maps: np.ndarray, blocks: int | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

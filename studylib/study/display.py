@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from studylib.study.settings import Settings
     from studylib.study.study import Study
 
-STYLE = "<style scoped>td,th{text-align:left!important;vertical-align:top;max-width:32em;white-space:normal;overflow-wrap:anywhere}</style>"
+STYLE = (
+    "<style scoped>td,th{text-align:left!important;vertical-align:top;max-width:32em;white-space:normal;"
+    "overflow-wrap:anywhere}</style>"
+)
 
 
 def digits(value) -> str:

@@ -23,8 +23,8 @@ def quotable(study: Study, classes: Sequence[str]) -> str:
         f"{where} a network that names the tumour of people it never saw in {share(m['accuracy.group.main.test'])} of "
         f"slices has a class activation map whose highest 5 % overlap the tumour with a mean IoU of {number(iou)} "
         f"({iou.n} slices named right, {counted(iou.groups, study.unit)}). No mask of 5 % could reach more than "
-        f"{number(most)} on average, since few tumours cover just that share. The floor that validation slices chose, which "
-        f"knows nothing of the network, differs from the map by {number(gap)} in IoU (map minus floor): "
+        f"{number(most)} on average, since few tumours cover just that share. The floor that validation slices chose, "
+        f"which knows nothing of the network, differs from the map by {number(gap)} in IoU (map minus floor): "
         f"{told(gap)}. The map misses {missed} altogether."
     )
     if "unet.group.iou" in m:
