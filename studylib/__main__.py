@@ -13,6 +13,7 @@ VERBS = {
     "fits": "train the networks that a study's settings ask for; several processes may share the work",
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
+    "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
@@ -31,8 +32,14 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     made = {name: verbs.add_parser(name, help=text, description=text) for name, text in VERBS.items()}
-    for name in ("fits", "report", "plan", "summary"):
-        made[name].add_argument("studies", nargs="+" if name != "report" else 1, metavar="STUDY", help="two digits, 02")
+    for name in ("fits", "report", "plan", "summary", "explain"):
+        if name == "explain":
+            made[name].add_argument("image", metavar="IMAGE", help="a picture file")
+            made[name].add_argument("--study", required=True, metavar="STUDY", help="two digits, 01")
+            made[name].add_argument("--to", metavar="FILE.png", help="where to write the figure (default: beside you)")
+        else:
+            many = "+" if name != "report" else 1
+            made[name].add_argument("studies", nargs=many, metavar="STUDY", help="two digits, 02")
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
@@ -86,7 +93,8 @@ def is_expected(error: Exception) -> bool:
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
-def _fits(asked) -> None:
+def _workshop(asked, study: str):
+    """Everything that a study's fits share, parameters checked before anything is made."""
     from studylib.training.memory import keep_buffers
 
     keep_buffers()
@@ -95,14 +103,17 @@ def _fits(asked) -> None:
 
     check_parameters(asked.data, asked.profile, asked.seed)
     root = find_root()
-    for study in asked.studies:
-        settings = load_settings(study, root)
-        settings.profile(asked.profile)
-        from studylib.study.train import Workshop
+    settings = load_settings(study, root)
+    settings.profile(asked.profile)
+    from studylib.study.train import Workshop
 
-        workshop = Workshop(settings, asked.data, asked.profile, asked.seed, runs_folder(root))
-        worker, workers = (int(part) for part in asked.worker.split("/"))
-        workshop.train(lambda line: print(line, flush=True), worker, workers)
+    return Workshop(settings, asked.data, asked.profile, asked.seed, runs_folder(root))
+
+
+def _fits(asked) -> None:
+    worker, workers = (int(part) for part in asked.worker.split("/"))
+    for study in asked.studies:
+        _workshop(asked, study).train(lambda line: print(line, flush=True), worker, workers)
 
 
 def _report(asked) -> None:
@@ -110,6 +121,18 @@ def _report(asked) -> None:
 
     folder = report(asked.studies[0], asked.data, asked.profile, asked.seed, asked.force)
     print(f"report {asked.studies[0]} in {folder.parent.parent.name}/{folder.parent.name}/{folder.name}/", flush=True)
+
+
+def _explain(asked) -> None:
+    workshop, image = _workshop(asked, asked.study), Path(asked.image)
+    from studylib.study.one_image import explain_file, figure_of, readable, text_of
+
+    readable(image)  # before any network is trained
+    found = explain_file(workshop, workshop.fits(lambda line: print(line, flush=True)), image)
+    print(text_of(found))
+    target = Path(asked.to) if asked.to else Path(f"{image.stem}_explained.png")
+    figure_of(found).savefig(target, dpi=130, bbox_inches="tight")
+    print(f"figure: {target.name}")
 
 
 def _refresh(asked) -> None:

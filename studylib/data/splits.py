@@ -131,8 +131,9 @@ def _row(kind: str, by: str, shared: dict, total: int, related: np.ndarray, spli
 def shuffle_labels(labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator | int) -> np.ndarray:
     """Give every group the label of a random group, and every row its group's label; shape and dtype of `labels` (N,).
 
-    A group's label is its majority, of equals the smallest. The number of groups a label has stays the same, the
-    number of rows need not. Source of the test: Yagis 2021 (labels shuffled per subject must give chance).
+    Where groups have one label each, these are permuted: the number of groups a label has stays the same. Where some
+    hold several, labels are shared out over groups as they are over rows. The number of rows of a label need not stay.
+    Source of the test: Yagis 2021 (labels shuffled per subject must give chance).
     """
     labels, groups = np.asarray(labels), np.asarray(groups)
     if labels.shape != groups.shape:
@@ -141,5 +142,9 @@ def shuffle_labels(labels: np.ndarray, groups: np.ndarray, rng: np.random.Genera
     values, coded = np.unique(labels, return_inverse=True)
     counts = np.zeros((len(names), len(values)), dtype=np.int64)
     np.add.at(counts, (index, coded), 1)
-    majority = counts.argmax(axis=1) if len(values) else np.zeros(0, dtype=np.int64)
-    return values[np.random.default_rng(rng).permutation(majority)][index]
+    if ((counts > 0).sum(axis=1) > 1).any():
+        places = ((np.arange(len(names)) + 0.5) / len(names) * len(coded)).astype(np.int64)
+        given = np.sort(coded)[places]
+    else:
+        given = counts.argmax(axis=1) if len(values) else np.zeros(0, dtype=np.int64)
+    return values[np.random.default_rng(rng).permutation(given)][index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from studylib.data.dataset import Dataset
+from studylib.data.windows import Box, crop_to_window, cut, pad_to_square
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom are outside, as in Pillow
 CENTRE = 224 / 256  # what Resize(256) and CenterCrop(224) keep of the shorter side
 
 
@@ -62,12 +63,16 @@ def crop_to_all(image: np.ndarray) -> tuple[np.ndarray, Box]:
     return image, (0, 0, image.shape[1], image.shape[0])
 
 
-CROPS = {"brain": crop_to_brain, "centre": crop_to_centre, "none": crop_to_all}
+CROPS = {"brain": crop_to_brain, "centre": crop_to_centre, "none": crop_to_all, "pad": pad_to_square}
 
 
-def _crop(name: str) -> Callable[[np.ndarray], tuple[np.ndarray, Box]]:
+def crop_of(name: str) -> Callable[[np.ndarray], tuple[np.ndarray, Box]]:
+    """The crop of that name: one of CROPS, or "window:N", a square of N native pixels. ValueError for another."""
+    kind, _, side = name.partition(":")
+    if kind == "window" and side.isdecimal() and int(side) > 0:
+        return partial(crop_to_window, side=int(side))
     if name not in CROPS:
-        raise ValueError(f"crop '{name}' is not known; it is one of {', '.join(CROPS)}")
+        raise ValueError(f"crop '{name}' is not known; it is one of {', '.join(CROPS)}, or window:N, N pixels a side")
     return CROPS[name]
 
 
@@ -77,22 +82,24 @@ def _resize(pixels: np.ndarray, size: int, how: Image.Resampling) -> np.ndarray:
 
 
 def prepare(dataset: Dataset, size: int, crop: str, channels: int = 1) -> np.ndarray:
-    """Read every image, crop it ("brain", "centre", "none"), and stretch it to size x size; uint8 (N, size, size[, 3]).
+    """Read every image, crop it (`crop_of`), and stretch it to size x size; uint8 (N, size, size[, 3]).
 
     channels: 1 for grey, 3 for colour (grey images three times). Bicubic, averaging when it shrinks; the aspect ratio
-    is not kept, as in study 2. Raises DataError for a file that cannot be read.
+    is kept only where the crop is a square. Raises DataError for a file that cannot be read.
     """
-    if channels not in (1, 3):
-        raise ValueError(f"{channels} channels: 1 (grey) or 3 (colour)")
-    cropped = _crop(crop)
     images = np.empty((len(dataset), size, size, 3)[: 3 + (channels == 3)], dtype=np.uint8)
     for i in range(len(dataset)):
-        image = cropped(dataset.image(i))[0]
-        if channels == 1:
-            image = to_grey(image)
-        small = _resize(image, size, Image.Resampling.BICUBIC)
-        images[i] = small if channels == 1 or small.ndim == 3 else small[:, :, None]
+        images[i] = prepare_image(dataset.image(i), size, crop, channels)
     return images
+
+
+def prepare_image(image: np.ndarray, size: int, crop: str, channels: int = 1) -> np.ndarray:
+    """One image (H, W) or (H, W, 3), uint8, as `prepare` makes it; uint8 (size, size[, 3])."""
+    if channels not in (1, 3):
+        raise ValueError(f"{channels} channels: 1 (grey) or 3 (colour)")
+    image = crop_of(crop)(image)[0]
+    small = _resize(to_grey(image) if channels == 1 else image, size, Image.Resampling.BICUBIC)
+    return small if channels == 1 or small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)
 
 
 def prepare_masks(dataset: Dataset, size: int, crop: str, missing: int | None = None) -> np.ndarray:
@@ -101,7 +108,7 @@ def prepare_masks(dataset: Dataset, size: int, crop: str, missing: int | None = 
     A row without a mask is filled with `missing`; None, the default, raises ValueError, since "not outlined" is not
     "empty".
     """
-    cropped = _crop(crop)
+    cropped = crop_of(crop)
     masks = np.empty((len(dataset), size, size), dtype=np.uint8)
     without = np.flatnonzero(dataset.table["mask_file"].to_numpy() == "")
     if len(without) and missing is None:
@@ -116,8 +123,7 @@ def prepare_masks(dataset: Dataset, size: int, crop: str, missing: int | None = 
             masks[i] = missing
             continue
         if crop != "none":
-            left, top, right, bottom = cropped(dataset.image(i))[1]
-            mask = mask[top:bottom, left:right]
+            mask = cut(mask, cropped(dataset.image(i))[1])
         masks[i] = _resize(mask, size, Image.Resampling.NEAREST)
     return masks
 

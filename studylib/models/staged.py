@@ -16,19 +16,21 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from studylib.models.weights import load_weights, normalisation
 
-HEADS = ("linear", "three_layers")
+HEADS = ("linear", "three_layers", "flattened")
 
 
 class StagedClassifier(nn.Module):
-    """A frozen trunk (where there is one), a trained upper part, global average pooling, a head. images: (N, 3, S, S)
-    in [0, 1] -> logits (N, outputs).
+    """A frozen trunk (where there is one), a trained upper part, global average pooling (unless the head takes every
+    place for itself), a head. images: (N, 3, S, S) in [0, 1] -> logits (N, outputs).
 
     `features(images)` gives what the trained part sees, (N, C, h, w): computed once a data set, then read by every fit;
     `trained()` is that part, from there to the logits, sharing its weights. The maps' layer is `upper`. `weights_from`
     says where pretrained weights came from.
     """
 
-    def __init__(self, trunk: nn.Sequential, upper: nn.Sequential, head: nn.Module, shift: tuple, where: str) -> None:
+    def __init__(
+        self, trunk: nn.Sequential, upper: nn.Sequential, head: nn.Module, shift: tuple, where: str, pooled: bool = True
+    ) -> None:
         super().__init__()
         mean, std = shift
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
@@ -36,7 +38,7 @@ class StagedClassifier(nn.Module):
         if len(trunk):
             self.trunk = trunk.requires_grad_(False).eval()
         self.upper = upper
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = nn.AdaptiveAvgPool2d(1) if pooled else nn.Identity()
         self.flatten = nn.Flatten()
         self.fc = head
         self.weights_from = where
@@ -123,6 +125,7 @@ ARCHITECTURES = {
     "resnet50": Architecture(_stages("resnet50"), 2048, "layer4", "resnet50"),
     "densenet121": Architecture(_features("densenet121"), 1024, "features.denseblock4", "densenet121"),
     "mobilenet_v2": Architecture(_features("mobilenet_v2"), 1280, "features.14", "mobilenet_v2"),
+    "efficientnet_b0": Architecture(_features("efficientnet_b0"), 1280, "features.6", "efficientnet_b0"),
     "small": Architecture(_small, 96),
 }
 
@@ -134,10 +137,11 @@ def staged(
     head: str = "linear",
     pretrained: bool = True,
 ) -> StagedClassifier:
-    """One of ARCHITECTURES with global average pooling and a new head; `image_size` is free, since pooling is global.
+    """One of ARCHITECTURES with a new head; `image_size` is free where pooling is global.
 
-    head: "linear", on which CAM is exact, or "three_layers", VGG's own three layers behind the pooling, on which it is
-    not defined. pretrained: keep the lower layers as the weights at hand have them and start the upper ones from them
+    head: "linear" behind global average pooling, on which CAM is exact; "three_layers", VGG's own three layers behind
+    the pooling; or "flattened", dense layers on every place of the map, as VGG has them, but 256 wide: on these two
+    CAM is not defined. pretrained: keep the lower layers as the weights at hand have them and start the upper from them
     where they go on; without weights everything is trained from scratch, and `weights_from` says so. Raises ValueError
     for an unknown architecture or head.
     """
@@ -162,7 +166,19 @@ def staged(
         nn.Sequential(OrderedDict((name.replace(".", "_"), layers[name]) for name in some))
         for some in (names[:cut], names[cut:])
     ]
-    return StagedClassifier(*parts, _head(head, made.channels, outputs), normalisation(made.weights, where), where)
+    places = 1 if head != "flattened" else _places(nn.Sequential(*parts), image_size)
+    made_head = _head(head, made.channels * places, outputs)
+    return StagedClassifier(*parts, made_head, normalisation(made.weights, where), where, head != "flattened")
+
+
+@torch.no_grad()
+def _places(layers: nn.Module, image_size: int) -> int:
+    """How many places the last map of an image has."""
+    modes = [(module, module.training) for module in layers.modules()]
+    found = layers.eval()(torch.zeros(1, 3, image_size, image_size)).shape[-2:].numel()
+    for module, training in modes:
+        module.training = training
+    return found
 
 
 def without_idle_norms(module: nn.Module) -> None:
@@ -188,9 +204,9 @@ def _is_idle(norm: nn.BatchNorm2d) -> bool:
 def _head(head: str, channels: int, outputs: int) -> nn.Module:
     if head == "linear":
         return nn.Linear(channels, outputs)
-    sizes = (channels, 4096, 4096)
+    sizes = (channels, 4096, 4096) if head == "three_layers" else (channels, 256)
     layers = [part for a, b in zip(sizes[:-1], sizes[1:], strict=True) for part in _dropped(a, b)]
-    return nn.Sequential(*layers, nn.Linear(4096, outputs))
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
 
 
 def _dropped(before: int, after: int) -> tuple[nn.Module, ...]:

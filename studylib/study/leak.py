@@ -21,7 +21,6 @@ from studylib.metrics.intervals import (
 from studylib.study.compare import paired
 from studylib.study.fits import Fits, Trained
 from studylib.study.train import Workshop
-from studylib.training.pixels import load_pixels
 
 # what the headline figure shows, and in which words
 SHOWN = {
@@ -86,7 +85,7 @@ def nearest(
     from sklearn.neighbors import NearestNeighbors
 
     networks = fits.select(arm, split)
-    pixels, _ = load_pixels(workshop.dataset(), 32, networks[0].run.arm.crop, workshop.folder / ".cache")
+    pixels, _ = workshop.pixels(workshop.dataset(), 32, networks[0].run.arm.crop)
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
     for t in networks:
         part = workshop.split(t.run).part

@@ -16,7 +16,6 @@ from studylib.metrics.faithfulness import deletion_and_insertion
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits, Trained
 from studylib.study.train import Workshop
-from studylib.training.pixels import load_pixels
 
 HEAD = 0.1  # pixels brighter than this share of white count as head, not as air
 MEASURES = ("auprc", "pixel_auroc", "energy_inside", "pointing", "iou_matched")
@@ -67,7 +66,7 @@ def pictures_of(
     """
     spec = trained.fit.spec
     size = size or spec.image_size
-    pixels, _ = load_pixels(dataset, size, spec.crop, workshop.folder / ".cache")
+    pixels, _ = workshop.pixels(dataset, size, spec.crop)
     known = set(dataset.classes) == set(workshop.dataset(trained.run.arm.phantom).classes)
     labels = workshop.labels(dataset)[0] if known else np.ones(len(dataset), int)
     chosen = dataset.select(rows)

@@ -17,13 +17,15 @@ from studylib.training.spec import code_digest
 FAMILIES = {
     "brain": "studylib.data.phantoms.brain:make_brain",
     "tumours": "studylib.data.phantoms.tumours:make_tumours",
+    "cells": "studylib.data.phantoms.cells:make_cells",
 }
 
 
 def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int, runs: Path) -> Path:
     """Draw a phantom set unless it lies there already; its name holds a hash of all that decides it. -> its folder."""
     module, function = FAMILIES[settings.phantom].split(":")
-    asked = dict(profile.phantom if variant == "plain" else profile.marker) | {"seed": seed}
+    base = variant.removesuffix("_free")
+    asked = dict(profile.phantom if base == "plain" else profile.variants[base]) | {"seed": seed}
     if variant.endswith("_free"):  # the same patients, the cue set free of the label
         asked["mode"] = "dissociated"
     text = json.dumps([asked, code_digest((module,))], sort_keys=True)

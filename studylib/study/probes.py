@@ -9,7 +9,6 @@ from studylib.data.transforms import crop_to_brain
 from studylib.metrics.classification import auroc
 from studylib.metrics.intervals import Estimate, mean_by, of_columns, statistic_by
 from studylib.study.train import Workshop
-from studylib.training.pixels import load_pixels
 
 SIZE = 128  # pixels at which uncropped pictures are probed
 
@@ -72,7 +71,7 @@ def probe(workshop: Workshop, rows: np.ndarray, features: np.ndarray, what: str,
 
 def whole_frames(workshop: Workshop) -> np.ndarray:
     """Every picture uncropped, uint8 (N, SIZE, SIZE)."""
-    return load_pixels(workshop.dataset(), SIZE, "none", workshop.folder / ".cache")[0]
+    return workshop.pixels(workshop.dataset(), SIZE, "none")[0]
 
 
 def shortcut_probes(workshop: Workshop, **how) -> dict[str, Estimate]:

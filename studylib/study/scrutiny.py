@@ -142,13 +142,13 @@ def cue_energy(workshop: Workshop, fits: Fits, arm: str = "marker", **how) -> Es
     return difference_by(pd.concat(tables, ignore_index=True), "energy", "area", how=text, **how)
 
 
-def cue_masks(workshop: Workshop, trained: Trained) -> np.ndarray:
-    """Where the mark lies on the test images of a network, bool (N, S, S), cropped and resized as the images."""
+def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free") -> np.ndarray:
+    """Where the cue lies on the test images of a network, bool (N, S, S), cropped and resized as the images."""
     from dataclasses import replace
 
     from studylib.data.transforms import prepare_masks
 
-    dataset = workshop.dataset("marker_free")
+    dataset = workshop.dataset(variant)
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     chosen = dataset.select(rows)
     files = [str(path) if name else "" for name, path in zip(chosen.table["cue_mask"], _beside(chosen), strict=True)]

@@ -19,7 +19,6 @@ from studylib.metrics.overlap import iou_above
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import BATCH, TOLERANCE, Pictures, as_images, pictures_of, random_network
 from studylib.study.train import Workshop
-from studylib.training.pixels import load_pixels
 
 PERCENTILES = {"median": 50, "p75": 75, "p90": 90, "p95": 95}  # the source's, beside the mean
 FURTHER = {"p97": 97, "p98": 98, "p985": 98.5, "p99": 99, "p995": 99.5, "p999": 99.9}
@@ -54,7 +53,7 @@ def seen_by(workshop: Workshop, trained: Trained, part: str = "test") -> Seen:
     run, spec = trained.run, trained.fit.spec
     rows = np.flatnonzero(workshop.split(run).part == part)
     dataset = workshop.dataset(run.arm.phantom)
-    pixels, _ = load_pixels(dataset, spec.image_size, spec.crop, workshop.folder / ".cache")
+    pixels, _ = workshop.pixels(dataset, spec.image_size, spec.crop)
     pictures = pictures_of(workshop, dataset, rows, trained, size=workshop.profile.image_size)
     return Seen(trained, np.asarray(pixels[rows]), pictures)
 

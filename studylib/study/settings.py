@@ -27,11 +27,11 @@ class Arm:
     learning_rate: float = 0.0
     warmup: int = -1
     precision: str = ""
-    crop: str = "brain"  # "brain", "centre" (what Resize 256 and CenterCrop 224 keep) or "none"
+    crop: str = "brain"  # "brain", "centre" (what Resize 256 and CenterCrop 224 keep), "none", "pad" or "window:N"
     labels: str = "true"  # "shuffled": one label a group, permuted over groups
     share: float = 1.0  # of the training groups
     data: str = ""  # "phantom" or "real": only there
-    phantom: str = "plain"  # which phantom family variant: "plain" or "marker"
+    phantom: str = "plain"  # which phantom family variant: "plain", or one of the profile's variants
     cost: float = 1.0  # time of a training pixel against other arms: longer fits begin first
     why: str = ""
 
@@ -54,7 +54,7 @@ class Profile:
     map_images: int = 200  # at most so many images where every pixel of a map is scored
     steps: int = 16  # of a deletion curve
     phantom: dict = field(default_factory=dict)  # what make_brain and its like are asked for
-    marker: dict = field(default_factory=dict)  # the same, for the family with a planted marker
+    variants: dict[str, dict] = field(default_factory=dict)  # the same, for families with planted cues, by name
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Settings:
     positive: str  # of two classes the one that a positive logit stands for
     arms: dict[str, Arm]
     profiles: dict[str, Profile]
+    colour: bool = False  # whether networks see colour
     headline: dict = field(default_factory=dict)  # metric -> the words before its figure on the first screen
 
     def profile(self, name: str) -> Profile:
@@ -145,6 +146,12 @@ def load_settings(study: str, root: Path) -> Settings:
             for arm in content[name].get("fits", {}):
                 if arm not in arms:
                     problems.append(f"{path.name} [{name}.fits]: no arm is called '{arm}'{_near(arm, arms)}")
+                    continue
+                asked, drawn = getattr(arms[arm], "phantom", "plain"), content[name].get("variants", {})
+                if asked != "plain" and asked not in drawn:
+                    problems.append(
+                        f"{path.name} [{name}.variants]: arm '{arm}' needs the phantoms '{asked}'{_near(asked, drawn)}"
+                    )
     head = {"study": study, "name": path.stem, "arms": arms, "profiles": profiles} | content.get("study", {})
     head["real"] = tuple(head.get("real", ()))
     settings = _built(Settings, head, f"{path.name} [study]", problems)

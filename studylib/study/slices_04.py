@@ -14,7 +14,6 @@ from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.study.fits import Fits
 from studylib.study.segmenting import BAD, SHARE, averaged
 from studylib.study.train import Workshop
-from studylib.training.pixels import load_pixels
 
 PLANES = ("plane", "plane_inferred")  # columns of phantoms, and of the real set, where it is ours
 
@@ -45,7 +44,7 @@ def areas(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
 def whole(workshop: Workshop, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Masks, bool, and pixels, uint8, of every slice at the study's size, (N, S, S) each."""
     size = workshop.profile.image_size
-    return workshop.masks(dataset, size, "none"), load_pixels(dataset, size, "none", workshop.folder / ".cache")[0]
+    return workshop.masks(dataset, size, "none"), workshop.pixels(dataset, size, "none")[0]
 
 
 def examples(dataset: Dataset, classes: Sequence[str]) -> tuple[list[int], list[str]]:

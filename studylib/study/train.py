@@ -35,6 +35,7 @@ class Workshop:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple, Split] = {}
         self._masks: dict[tuple, np.ndarray] = {}
+        self._regions: dict[tuple, np.ndarray] = {}
 
     def runs(self) -> list[Run]:
         return runs_of(self.settings.arms, self.profile, self.data, self.seed)
@@ -47,11 +48,22 @@ class Workshop:
         return self._datasets[variant]
 
     def masks(self, dataset: Dataset, size: int, crop: str) -> np.ndarray:
-        """The masks of a set at a size, bool (N, size, size); all False where a row has none. Read once a run."""
+        """The first region of a set at a size, bool (N, size, size); all False where a row has none. Read once."""
         key = (dataset.fingerprint, size, crop)
         if key not in self._masks:
-            self._masks[key] = prepare_masks(dataset, size, crop, missing=0) == 1
+            self._masks[key] = self.regions(dataset, size, crop) == 1
         return self._masks[key]
+
+    def pixels(self, dataset: Dataset, size: int, crop: str) -> tuple[np.ndarray, str]:
+        """The images of a set as networks of this study see them, and a digest of them: grey, or in colour."""
+        return load_pixels(dataset, size, crop, self.folder / ".cache", 3 if self.settings.colour else 1)
+
+    def regions(self, dataset: Dataset, size: int, crop: str) -> np.ndarray:
+        """The masks of a set at a size, values of its regions, uint8 (N, size, size); 0 where a row has none."""
+        key = (dataset.fingerprint, size, crop)
+        if key not in self._regions:
+            self._regions[key] = prepare_masks(dataset, size, crop, missing=0)
+        return self._regions[key]
 
     def group_of(self, dataset: Dataset) -> np.ndarray:
         return dataset.groups(self.settings.group)
@@ -76,7 +88,7 @@ class Workshop:
         """The spec of a run and the rows that it is trained, chosen and tested on."""
         arm, profile, dataset = run.arm, self.profile, self.dataset(run.arm.phantom)
         size = arm.image_size or profile.image_size
-        pixels, digest = load_pixels(dataset, size, arm.crop, self.folder / ".cache")
+        pixels, digest = self.pixels(dataset, size, arm.crop)
         labels, classes = self.labels(dataset)
         groups = self.group_of(dataset)
         parts = keep_share(self.split(run).part, groups, arm.share, np.random.default_rng([run.seed, SHARE]))
@@ -91,7 +103,7 @@ class Workshop:
     def _spec(self, run: Run, dataset: Dataset, digest: str, examples: Examples, size: int) -> FitSpec:
         arm, profile = run.arm, self.profile
         options = dict(arm.options) | {"image_size": size}
-        if examples.outputs > 1 and examples.masks is None:
+        if examples.masks is None and (examples.outputs > 1 or arm.model == "staged"):
             options["outputs"] = examples.outputs
         return FitSpec(
             study=self.settings.study,

@@ -18,19 +18,19 @@ from studylib.training.spec import code_digest
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 
 
-def load_pixels(dataset: Dataset, size: int, crop: str, cache: Path) -> tuple[np.ndarray, str]:
-    """Images of `dataset` as networks see them, and a digest of them. -> uint8 (N, size, size[, 3]), memory-mapped;
-    16 hex digits.
+def load_pixels(dataset: Dataset, size: int, crop: str, cache: Path, channels: int = 1) -> tuple[np.ndarray, str]:
+    """Images of `dataset` as networks see them, and a digest of them. -> uint8 (N, size, size), of three channels
+    (N, size, size, 3), memory-mapped; 16 hex digits.
 
     Made once under a lock, in a file beside and renamed when whole, so a kill leaves nothing half-written.
     """
     code = code_digest(("studylib.data.transforms",))
-    recipe = [dataset.fingerprint, size, crop, code, {name: version(name) for name in LIBRARIES}]
+    recipe = [dataset.fingerprint, size, crop, channels, code, {name: version(name) for name in LIBRARIES}]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
     path, digest = cache / f"pixels-{key}.npy", cache / f"pixels-{key}.txt"
     with lock(cache / f"pixels-{key}.lock"):
         if not digest.exists():
-            array = prepare(dataset, size, crop)
+            array = prepare(dataset, size, crop, channels)
             cache.mkdir(parents=True, exist_ok=True)
             beside = cache / f"pixels-{key}.{os.getpid()}.npy"
             np.save(beside, array)

@@ -9,7 +9,11 @@ from pathlib import Path
 from studylib.data.dataset import DataError
 
 # name of the set -> the function that reads its release: (source, target, allow_missing, say) -> the folder it wrote
-IMPORTERS = {"brain_figshare": "studylib.data.importers.figshare:import_figshare"}
+IMPORTERS = {
+    "brain_figshare": "studylib.data.importers.figshare:import_figshare",
+    "pap_herlev": "studylib.data.importers.herlev:import_herlev",
+    "sipakmed": "studylib.data.importers.sipakmed:import_sipakmed",
+}
 
 
 def import_release(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from studylib.data.phantoms.outlines import draw_waves, relative_distance
+
 KINDS = ("ring", "solid", "irregular")
 ROUGH = {"ring": 0.45, "solid": 0.45, "irregular": 0.55, "smooth": 0.14}  # texture, as a share of the brightness
 
@@ -30,8 +32,7 @@ class Lesion:
 def draw_lesion(rng: np.random.Generator, area: tuple[float, float], contrast: tuple[float, float]) -> Lesion:
     """Draw a lesion; area: median share of the image, sigma of its logarithm; contrast: least and greatest, 0 to 1."""
     kind = KINDS[int(rng.choice(3, p=(0.3, 0.45, 0.25)))]
-    rough = {"ring": 0.07, "solid": 0.05, "irregular": 0.13}[kind]
-    waves = np.column_stack([rng.normal(0, rough, 5) / np.sqrt(np.arange(1, 6)), rng.uniform(0, 2 * np.pi, 5)])
+    waves = draw_waves(rng, {"ring": 0.07, "solid": 0.05, "irregular": 0.13}[kind])
     return Lesion(
         kind=kind,
         area=float(np.clip(area[0] * np.exp(area[1] * rng.normal()), 0.003, 0.08)),
@@ -55,20 +56,6 @@ def lesion_centre(allowed: np.ndarray, place: float) -> tuple[int, int]:
     return x, y
 
 
-def lesion_distance(lesion: Lesion, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
-    """Return the distance from the centre over the outline's radius in that direction, float32: 1 is the edge.
-
-    x, y: offsets from the centre in pixels, float32; radius: of the disc that has the same area as a smooth outline.
-    """
-    c, s, root = np.cos(lesion.turn), np.sin(lesion.turn), np.sqrt(lesion.stretch)
-    along, across = (x * c + y * s) / root, (y * c - x * s) * root
-    angle = np.arctan2(across, along)
-    outline = np.ones_like(angle)
-    for k, (amplitude, phase) in enumerate(lesion.waves, start=2):
-        outline += np.float32(amplitude) * np.cos(k * angle + np.float32(phase))
-    return (np.hypot(along, across) / (radius * np.maximum(outline, 0.35))).astype(np.float32)
-
-
 def paint_lesion(
     clean: np.ndarray,
     brain: np.ndarray,
@@ -89,7 +76,7 @@ def paint_lesion(
     reach = int(np.ceil(full * np.sqrt(lesion.stretch) * lesion.halo * 1.7))
     left, top = (int(np.floor(c)) - reach for c in centre)
     y, x = np.mgrid[top : top + 2 * reach + 1, left : left + 2 * reach + 1].astype(np.float32)
-    distance = lesion_distance(lesion, x - np.float32(centre[0]), y - np.float32(centre[1]), full * share)
+    distance = relative_distance(lesion, x - np.float32(centre[0]), y - np.float32(centre[1]), full * share)
     noise = np.random.default_rng(lesion.grain).standard_normal(distance.shape, dtype=np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), max(1.0, height / 110))
     noise /= max(float(noise.std()), 1e-6)

@@ -1,0 +1,1 @@
+"""What a smear cell is made of: outlines, kinds, stains, and how it is painted."""

@@ -1,0 +1,79 @@
+"""Deletion and insertion of every map and floor, for the class that a network said: areas, a row a cell and network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from studylib.cam import prepare
+from studylib.metrics import floors
+from studylib.metrics.faithfulness import deletion_and_insertion
+from studylib.metrics.intervals import Estimate, difference_by
+from studylib.study.fits import Fits
+from studylib.study.mapping import BATCH, as_images
+from studylib.study.segmenting import Seen, explained, first, firsts, large, seen_by, told
+from studylib.study.train import Workshop
+
+FLOORS = ("random", "centre", "sobel", "darkest")
+CURVES = ("deletion", "insertion")
+
+
+def curves(seen: Seen, methods: Sequence[str], steps: int) -> pd.DataFrame:
+    """Areas under both curves of a network's images, blurred baseline, blocks of 1/14 of the side: columns curve, and
+    one for each method and floor.
+    """
+    model, images = prepare(seen.trained.fit.model()), as_images(seen.pixels)
+    e = explained(seen, methods)
+    said, side, shape = e.target, images.shape[-1], (len(images), *images.shape[-2:])
+    orders = {method: large(e, method, side) for method in methods}
+    orders |= {
+        "random": floors.uniform_random(shape, seen.trained.run.seed),
+        "centre": floors.centred_gaussian(shape),
+        "sobel": floors.sobel(seen.pixels),
+        "darkest": floors.darkest(seen.pixels),
+    }
+
+    @torch.inference_mode()
+    def probability(part: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return model(part).softmax(1).gather(1, said[rows, None])[:, 0]
+
+    made = {
+        name: deletion_and_insertion(probability, images, order, steps=steps, batch_size=BATCH)
+        for name, order in orders.items()
+    }
+    row = told(seen, e) | {"repeat": seen.trained.run.repeat}
+    return pd.concat(
+        [pd.DataFrame(row | {"curve": kind} | {name: pair[place].area for name, pair in made.items()})
+         for place, kind in enumerate(CURVES)], ignore_index=True,
+    )  # fmt: skip
+
+
+def curve_table(
+    workshop: Workshop, fits: Fits, arm: str, methods: Sequence[str], most: int, steps: int
+) -> pd.DataFrame:
+    """`curves` of the first network of each fold, at most so many images in all, evenly over networks and names."""
+    networks = firsts(fits, arm)
+    each = max(2, most // len(networks))
+    return pd.concat([curves(first(seen_by(workshop, t), each), methods, steps) for t in networks], ignore_index=True)
+
+
+def against_floors(table: pd.DataFrame, methods: Sequence[str], **how) -> dict[str, Estimate]:
+    """Area of every map minus that of every floor, both curves, paired by image."""
+    found = {}
+    for kind in CURVES:
+        rows = table[table["curve"] == kind]
+        for method in methods:
+            for floor in FLOORS:
+                name = f"faith.{method.replace('++', 'pp')}_minus_{floor}.{kind}"
+                text = f"area under {kind}, {method} minus {floor}, class said, paired by image"
+                found[name] = difference_by(rows, method, floor, how=text, **how)
+    return found
+
+
+def means(table: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """Mean areas, a row a map or floor; deletion low and insertion high are better."""
+    columns = [*methods, *FLOORS]
+    found = {kind: table.loc[table["curve"] == kind, columns].mean() for kind in CURVES}
+    return pd.DataFrame(found).rename_axis("map").assign(difference=lambda t: t["insertion"] - t["deletion"])

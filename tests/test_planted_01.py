@@ -1,0 +1,39 @@
+"""Reveal and hide rates on tables made by hand, and on networks whose map is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from studylib.study import planted_01
+
+
+def table() -> pd.DataFrame:
+    """Four pictures of two slides: density on the cue 4, 2, 1.5 and 0.5; one more has no map."""
+    density = np.array([4.0, 2.0, 1.5, 0.5, np.nan])
+    row = {"image": list("abcde"), "group": ["s1", "s1", "s2", "s2", "s2"], "density": density, "area": 0.1,
+           "energy": density * 0.1, "repeat": 0}  # fmt: skip
+    return pd.concat(
+        [pd.DataFrame(row | {"method": "cam"}), pd.DataFrame(row | {"method": "gradcam++", "density": 0.5})]
+    )
+
+
+def test_rates_by_hand():
+    found = planted_01.rates(table(), "marker")
+    assert found["reveal.marker.cam.rate"].value == 0.5 and found["hide.marker.cam.rate"].value == 0.25
+    assert found["reveal.marker.cam.rate"].n == 4  # the picture without a map is left out
+    assert found["reveal.marker.gradcampp.rate"].value == 0 and found["hide.marker.gradcampp.rate"].value == 1
+    shown = planted_01.rate_table(found)
+    assert shown.loc["cam", "marker: reveals"].startswith("0.50 [") and "gradcam++" in shown.index
+
+
+def test_energy_on_a_cue_minus_its_area_by_hand():
+    e = planted_01.energy_minus_area(table())
+    assert e.value == pytest.approx(np.mean([0.4, 0.2, 0.15, 0.05]) - 0.1)
+
+
+def test_networks_that_saw_a_picture_count_once():
+    twice = pd.concat([table(), table().assign(repeat=1, density=5.0)], ignore_index=True)
+    e = planted_01.rates(twice, "marker")["reveal.marker.cam.rate"]
+    assert e.n == 5 and e.value == pytest.approx((1 + 1 + 0.5 + 0.5 + 1) / 5)
