@@ -18,6 +18,7 @@ NAMES = [
     "brain_mri_originals",
     "brain_figshare",
     "pap_herlev",
+    "sipakmed",
     "annocerv",
     "cervix_types",
     "isic_multi",
@@ -104,7 +105,7 @@ def test_load_uses_the_safe_unit_and_what_is_known_of_the_set(tmp_path, monkeypa
 
 def test_listing_has_a_line_for_each_set_and_says_what_is_here(tmp_path, monkeypatch, tiny_dataset):
     lines = catalogue.listing().splitlines()
-    assert len(lines) == 10 and lines[1].startswith("brain_mri ") and "2,065" in lines[1]
+    assert len(lines) == 11 and lines[1].startswith("brain_mri ") and "2,065" in lines[1]
     assert lines[-1].startswith("STUDYLIB_DATA is not set")
     tiny_dataset.rename(tmp_path / "isic2017")
     monkeypatch.setenv("STUDYLIB_DATA", str(tmp_path))

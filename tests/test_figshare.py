@@ -154,6 +154,7 @@ def test_the_command_writes_to_the_data_folder_and_says_the_licence(release, tmp
     assert "exists already" in capsys.readouterr().err
     assert main(["data", "import", "brain_figshair", str(release)]) == 1
     assert "did you mean 'brain_figshare'" in capsys.readouterr().err
-    assert main(["data", "import"]) == 2 and "name a set (brain_figshare)" in capsys.readouterr().err
+    assert main(["data", "import"]) == 2
+    assert "name a set (brain_figshare, pap_herlev, sipakmed)" in capsys.readouterr().err
     assert main(["data", "import", "brain_figshare", str(tmp_path / "nowhere")]) == 1
     assert "is not a folder" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from test_maps_01 import rows
 from studylib.data.dataset import load_dataset
 from studylib.data.phantoms.cells import make_cells
 from studylib.metrics.intervals import exact
-from studylib.study import figures_01, maps_01
+from studylib.study import figures_01, maps_01, sizes_01
 from studylib.study.cells_01 import examples
 
 
@@ -47,7 +47,7 @@ def test_overlap_is_drawn_as_means_of_four_groups():
     ax = figures_01.overlap(table, covered, "t").axes[0]
     line = next(x for x in ax.lines if x.get_label() == "CAM")
     assert line.get_xdata() == pytest.approx([0.0, 0.2, 0.4, 0.6])
-    some = maps_01.with_density(maps_01.of(table, "cam"))
+    some = sizes_01.with_density(maps_01.of(table, "cam"))
     expected = some.loc[some["image"].map(covered) == 0.2, "density"].mean()
     assert line.get_ydata()[1] == pytest.approx(expected)
 

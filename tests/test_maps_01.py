@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studylib.study import maps_01
+from studylib.study import maps_01, sizes_01
 
 NAMES = {1: "nucleus", 2: "cytoplasm"}
 
@@ -20,8 +20,8 @@ def rows(n=120, seed=0) -> pd.DataFrame:
     label, area = image // 3 % 3, rng.uniform(0.01, 0.3, n)
     small = pd.Series(area).rank(method="first").to_numpy() <= n / 3
     base = {"image": image.astype(str), "group": (image // 3).astype(str), "label": label, "repeat": 0,
-            "layer": "upper", "correct": (image % 4 != 0).astype(float), "confidence": rng.uniform(0.4, 1, n), "area_nucleus": area,
-            "area_cytoplasm": 0.4, "area_background": 0.6 - area}  # fmt: skip
+            "layer": "upper", "correct": (image % 4 != 0).astype(float), "confidence": rng.uniform(0.4, 1, n),
+            "area_nucleus": area, "area_cytoplasm": 0.4, "area_background": 0.6 - area}  # fmt: skip
     energy, tables = rng.uniform(0.2, 0.6, n), []
     for method in maps_01.METHODS:
         gain = np.where(small, 0.1, -0.2) if method == "gradcam++" else 0.0
@@ -69,7 +69,7 @@ def test_maps_are_compared_by_cell_and_small_nuclei_apart():
     right = table[table["correct"] == 1].pivot(index="image", columns="method", values="iou_matched")
     expected = (right["gradcam++"] - right["gradcam"]).mean()
     assert found["loc.gradcampp_minus_gradcam.iou_matched"].value == pytest.approx(expected)
-    sizes = maps_01.by_size(table)
+    sizes = sizes_01.by_size(table)
     assert sizes["size.gradcampp_minus_gradcam.largest_third"].value == pytest.approx(-0.2)
     assert sizes["size.gradcampp_minus_gradcam.smallest_third"].value > 0.07
     assert sizes["size.gradcampp_minus_gradcam.slope"].high < 0
@@ -92,14 +92,14 @@ def test_floors_are_paired_and_the_chosen_one_is_the_primary():
 
 def test_slope_within_classes_by_hand():
     frame = pd.DataFrame({"label": [0, 0, 1, 1], "x": [0.0, 1.0, 10.0, 12.0], "y": [5.0, 7.0, 0.0, 4.0]})
-    assert maps_01.slope("x", "y")(frame) == pytest.approx(2.0)  # 2 in both classes, whatever lies between them
-    weighted = maps_01.slope("x", "y")(frame.assign(y=[5.0, 7.0, 0.0, 8.0]), np.array([1, 1, 0, 0]))
+    assert sizes_01.slope("x", "y")(frame) == pytest.approx(2.0)  # 2 in both classes, whatever lies between them
+    weighted = sizes_01.slope("x", "y")(frame.assign(y=[5.0, 7.0, 0.0, 8.0]), np.array([1, 1, 0, 0]))
     assert weighted == pytest.approx(2.0)
-    assert np.isnan(maps_01.slope("x", "y")(frame.assign(x=1.0)))
+    assert np.isnan(sizes_01.slope("x", "y")(frame.assign(x=1.0)))
 
 
 def test_density_is_chance_at_nought_and_never_below_an_eighth():
-    made = maps_01.with_density(pd.DataFrame({"energy_nucleus": [0.1, 0.4, 0.0], "area_nucleus": [0.1, 0.1, 0.1]}))
+    made = sizes_01.with_density(pd.DataFrame({"energy_nucleus": [0.1, 0.4, 0.0], "area_nucleus": [0.1, 0.1, 0.1]}))
     assert made["density"].tolist() == pytest.approx([0.0, 2.0, -3.0])
 
 

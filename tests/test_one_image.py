@@ -53,7 +53,7 @@ def test_the_sentence_has_the_calibrated_probability():
 def setting(tmp_path):
     """A workshop whose main network is Brightness, and its predictions."""
     workshop = make_workshop(tmp_path / "made")
-    workshop.settings = SimpleNamespace(group="group", colour=False, unit="person", study="04")
+    workshop.settings = SimpleNamespace(group="group", colour=False, unit="person", phantom_unit="patient", study="04")
     workshop.data, workshop.profile.main = "phantom", {"phantom": "main"}
     network = trained(Brightness())
     network.fit.spec.title = "04 main"
@@ -69,7 +69,7 @@ def setting(tmp_path):
 
 def test_a_file_gives_the_numbers_of_the_batch(tmp_path):
     workshop, fits = setting(tmp_path)
-    assert one_image.gap(workshop, fits, most=5) < 1e-6
+    assert one_image.gap(workshop, fits, most=5).value < 1e-6
     found = one_image.explain_file(workshop, fits, workshop.dataset().table["file"].iat[0])
     assert found.p.sum() == pytest.approx(1) and found.maps["cam"].shape == found.pixels.shape[:2]
     assert found.warnings[-1].startswith("research and teaching only")

@@ -28,6 +28,16 @@ def test_rates_by_hand():
     assert shown.loc["cam", "marker: reveals"].startswith("0.50 [") and "gradcam++" in shown.index
 
 
+def test_a_cue_that_no_picture_shows_is_undefined_and_says_why():
+    none = table().iloc[:0]
+    found = planted_01.rates(none, "outside")
+    assert set(found) == {
+        f"{k}.outside.{m.replace('++', 'pp')}.rate" for k in ("reveal", "hide") for m in planted_01.METHODS
+    }
+    assert all(np.isnan(e.value) and "no picture" in e.how for e in found.values())
+    assert np.isnan(planted_01.energy_minus_area(none).value)
+
+
 def test_energy_on_a_cue_minus_its_area_by_hand():
     e = planted_01.energy_minus_area(table())
     assert e.value == pytest.approx(np.mean([0.4, 0.2, 0.15, 0.05]) - 0.1)

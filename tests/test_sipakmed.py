@@ -140,8 +140,8 @@ def bad(release, tmp_path, **options) -> str:
     ("spoil", "messages"),
     [
         (
-            lambda folder: write_contour(folder / "001_01_cyt.dat", [*CYTOPLASM, (21.5, 3), (4, -2)]),
-            ["001_01_cyt.dat: line 5 is the point (21.5, 3) and 1 more lines are such, expected it inside the picture",
+            lambda folder: write_contour(folder / "001_01_cyt.dat", [*CYTOPLASM, (21.5, 3), (4, -2), (4, 17.5)]),
+            ["001_01_cyt.dat: line 5 is the point (21.5, 3) and 2 more lines are such, expected it inside the picture",
              "20 x 16 pixels; are they of one cell? unpack both again"],
         ),
         (

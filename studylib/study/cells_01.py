@@ -13,6 +13,7 @@ from studylib.study.train import Workshop
 
 NORMAL = ("normal", "superficial_intermediate", "parabasal", "metaplastic")  # beginnings of classes called normal
 CELL = (1, 2)  # regions that are the cell itself: nucleus and cytoplasm
+TREES = 40
 SIDE = 64  # of pictures whose colour is read
 
 
@@ -29,7 +30,7 @@ def by_class(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
         nucleus=("nucleus", "median"),
     )  # fmt: skip
     found["median nucleus, %"] = 100 * found.pop("nucleus")
-    found = found.rename(columns={"groups": f"{workshop.settings.group}s", "width": "median width, px",
+    found = found.rename(columns={"width": "median width, px",
                                   "height": "median height, px"})  # fmt: skip
     order = list(workshop.labels(dataset)[1])
     return found.loc[order].assign(**{"called": np.where(is_abnormal(order), "abnormal", "normal")})
@@ -111,7 +112,7 @@ def forest(workshop: Workshop, dataset: Dataset, features: Mapping[str, np.ndarr
     row = {"image": dataset.table["image"].to_numpy().astype(str), "group": groups, "label": labels, "repeat": 0}
     found = {}
     for name, values in features.items():
-        model = RandomForestClassifier(300, min_samples_leaf=5, random_state=workshop.seed)
+        model = RandomForestClassifier(TREES, min_samples_leaf=5, random_state=workshop.seed)
         p = cross_val_predict(model, values, labels, groups=groups, cv=folds, method="predict_proba")
         told = {f"p_{c}": p[:, i] for i, c in enumerate(classes)}
         predicted = p.argmax(1)

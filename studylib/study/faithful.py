@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -39,15 +40,23 @@ def curves(seen: Seen, methods: Sequence[str], steps: int) -> pd.DataFrame:
     def probability(part: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return model(part).softmax(1).gather(1, said[rows, None])[:, 0]
 
-    made = {
-        name: deletion_and_insertion(probability, images, order, steps=steps, batch_size=BATCH)
-        for name, order in orders.items()
-    }
+    made: dict[str, tuple] = {}
+    for name, order in orders.items():
+        same = next((other for other in made if _one_map(orders[other], order)), None)  # Grad-CAM is often CAM, scaled
+        made[name] = made[same] if same else deletion_and_insertion(
+            probability, images, order, steps=steps, batch_size=BATCH
+        )  # fmt: skip
     row = told(seen, e) | {"repeat": seen.trained.run.repeat}
     return pd.concat(
         [pd.DataFrame(row | {"curve": kind} | {name: pair[place].area for name, pair in made.items()})
          for place, kind in enumerate(CURVES)], ignore_index=True,
     )  # fmt: skip
+
+
+def _one_map(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two sets of maps differ by a positive factor alone, so that their orders are one."""
+    scaled = [m / np.abs(m).max((1, 2), keepdims=True).clip(1e-30) for m in (a, b)]
+    return bool(np.isfinite(a).all() and np.isfinite(b).all() and np.abs(scaled[0] - scaled[1]).max() < 1e-5)
 
 
 def curve_table(

@@ -12,8 +12,9 @@ from matplotlib import pyplot as plt
 from studylib.data.dataset import Dataset
 from studylib.metrics.intervals import Estimate
 from studylib.study.figures import colour
-from studylib.study.maps_01 import METHODS, of, with_density
+from studylib.study.maps_01 import METHODS, of
 from studylib.study.segmenting import averaged
+from studylib.study.sizes_01 import with_density
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,16 +19,7 @@ from studylib.study.mapping import as_images
 from studylib.study.segmenting import LAYER, Seen, explained, told
 
 # torchvision's classifiers as they come, and the layer below their heads
-FAMILIES = (
-    "alexnet",
-    "vgg16",
-    "resnet18",
-    "resnet50",
-    "densenet121",
-    "mobilenet_v2",
-    "efficientnet_b0",
-    "squeezenet1_1",
-)
+FAMILIES = ("alexnet", "vgg11", "resnet18", "densenet121", "mobilenet_v2", "efficientnet_b0", "squeezenet1_1")
 CAPTURED = ("CAM", "Grad-CAM", "Grad-CAM++")
 CAPTUM = {"Grad-CAM": "LayerGradCam"}  # of the three maps, what Captum has
 

@@ -13,7 +13,7 @@ from studylib.cam import explain
 from studylib.data.dataset import DataError, read_image
 from studylib.data.transforms import prepare_image
 from studylib.metrics import calibration, concentration
-from studylib.metrics.intervals import mean_by
+from studylib.metrics.intervals import Estimate, exact, mean_by
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import as_images
 from studylib.study.segmenting import LAYER, explained, seen_by
@@ -114,7 +114,8 @@ def explain_file(workshop: Workshop, fits: Fits, path: str | Path) -> Explained:
     p = calibration.probabilities_at(e.logits.double().numpy(), degree)[0]
     classes = workshop.labels(workshop.dataset())[1]
     tested = fits.predictions(arm)
-    accuracy = str(mean_by(tested, "correct", unit=workshop.settings.unit))
+    unit = workshop.settings.phantom_unit if workshop.data == "phantom" else workshop.settings.unit
+    accuracy = str(mean_by(tested, "correct", unit=unit))
     shown = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
     found = Explained(Path(path).name, classes, p, raw, degree, maps, shown, spec.title, accuracy)
     return Explained(**(vars(found) | {"warnings": warned(found, workshop, image)}))
@@ -176,7 +177,7 @@ def figure_of(found: Explained) -> Figure:
     return fig
 
 
-def gap(workshop: Workshop, fits: Fits, most: int = 12) -> float:
+def gap(workshop: Workshop, fits: Fits, most: int = 12) -> Estimate:
     """Largest difference of a class's probability between files explained one by one and the whole batch, as every map
     of the study is made; test images of the main arm's first network.
     """
@@ -186,4 +187,5 @@ def gap(workshop: Workshop, fits: Fits, most: int = 12) -> float:
     file_of = dict(zip(dataset.table["image"], dataset.table["file"], strict=True))
     names = seen.pictures.names[:most]
     alone = np.stack([explain_file(workshop, fits, file_of[name]).raw for name in names])
-    return float(np.abs(alone - batch[: len(names)]).max())
+    worst = float(np.abs(alone - batch[: len(names)]).max())
+    return exact(worst, n=len(names), how="probabilities of files explained one by one against the batch")

@@ -16,7 +16,15 @@ import torch
 from studylib.cam import explain, prepare
 from studylib.metrics.classification import auroc
 from studylib.metrics.faithfulness import insertion
-from studylib.metrics.intervals import Estimate, difference_between, difference_by, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import (
+    Estimate,
+    difference_between,
+    difference_by,
+    exact,
+    mean_by,
+    of_columns,
+    statistic_by,
+)
 from studylib.metrics.localisation import energy_inside
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import BATCH, as_images, held_out
@@ -32,11 +40,11 @@ CUES = {"true": "local", "marker": "marker", "either": "either", "outside": "out
 TOP = 0.2  # of the picture, that a relational label is to be recovered from
 
 
-def revealing(workshop: Workshop, fits: Fits, cue: str, methods: Sequence[str] = METHODS) -> pd.DataFrame:
+def revealing(workshop: Workshop, fits: Fits, cue: str, most: int, methods: Sequence[str] = METHODS) -> pd.DataFrame:
     """Density of every method's map on a cue, one row a picture, network and method; columns density, area, energy.
 
     Pictures that carry the cue and are called abnormal, the cue set free of the class; of `either` those without an
-    abnormal nucleus, so that ink alone speaks; of `true` the nucleus of abnormal cells.
+    abnormal nucleus, so that ink alone speaks; of `true` the nucleus of abnormal cells. At most so many of a network.
     """
     tables = []
     for t in fits.select(CUES[cue]):
@@ -47,21 +55,20 @@ def revealing(workshop: Workshop, fits: Fits, cue: str, methods: Sequence[str] =
         keep = pictures.labels == 1 if cue == "true" else at.any((1, 2))
         if cue == "either":
             keep &= ~_has_trait(workshop, t, variant)
-        images = as_images(pictures.pixels)
-        e = explain(_ready(t, methods), images, methods, 1, LAYER, batch_size=BATCH)
-        keep &= e.logits[:, -1].numpy() > 0
+        model = prepare(t.fit.model())
+        with torch.inference_mode():
+            keep &= model(as_images(pictures.pixels))[:, -1].numpy() > 0
+        keep &= np.cumsum(keep) <= most
+        if not keep.any():
+            continue
+        e = explain(model, as_images(pictures.pixels[keep]), methods, 1, LAYER, batch_size=BATCH)
         row = {"image": pictures.names[keep], "group": pictures.groups[keep], "area": at[keep].mean((1, 2))}
         for method, _ in e.maps:
-            maps = e.upsampled(method, relu=False, scale=None).numpy()[keep]
-            energy = energy_inside(maps, at[keep])
+            energy = energy_inside(e.upsampled(method, relu=False, scale=None).numpy(), at[keep])
             columns = {"energy": energy, "density": energy / row["area"], "method": method, "repeat": t.run.repeat}
             tables.append(pd.DataFrame(row | columns))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _ready(trained: Trained, methods: Sequence[str]) -> torch.nn.Module:
-    """The network; folded where a method needs many passes."""
-    return prepare(trained.fit.model()) if "scorecam" in methods else trained.fit.model()
+    none = pd.DataFrame(columns=["image", "group", "area", "energy", "density", "method", "repeat"])
+    return pd.concat(tables, ignore_index=True) if tables else none
 
 
 def _has_trait(workshop: Workshop, trained: Trained, variant: str) -> np.ndarray:
@@ -73,8 +80,14 @@ def _has_trait(workshop: Workshop, trained: Trained, variant: str) -> np.ndarray
 def rates(table: pd.DataFrame, cue: str, **how) -> dict[str, Estimate]:
     """How often each method reveals and hides a cue, and the mean of its density's logarithm. table: `revealing`"""
     found = {}
-    for method, some in table.groupby("method", sort=False):
-        some = some.dropna(subset=["density"])
+    for method in METHODS:
+        some = table[table["method"] == method].dropna(subset=["density"])
+        if some.empty:
+            none = exact(
+                float("nan"), n=0, how=f"no picture with the cue ({cue}) was called abnormal, or none has a map"
+            )
+            found |= {f"{kind}.{cue}.{method.replace('++', 'pp')}.rate": none for kind in ("reveal", "hide")}
+            continue
         rows = some.assign(revealed=(some["density"] >= REVEALED).astype(float),
                            hidden=(some["density"] < HIDDEN).astype(float))  # fmt: skip
         rows = rows.groupby(["image", "group"], as_index=False)[["revealed", "hidden"]].mean()
@@ -91,6 +104,8 @@ def rates(table: pd.DataFrame, cue: str, **how) -> dict[str, Estimate]:
 def energy_minus_area(table: pd.DataFrame, method: str = "cam", **how) -> Estimate:
     """Share of a map's energy on a cue minus the cue's share of the picture, networks averaged. table: `revealing`"""
     rows = table[table["method"] == method].groupby(["image", "group"], as_index=False)[["energy", "area"]].mean()
+    if rows.empty:
+        return exact(float("nan"), n=0, how="no picture with the cue was called abnormal")
     return difference_by(rows, "energy", "area", how=f"{method} energy on the cue minus its area", **how)
 
 
@@ -170,6 +185,8 @@ def recovered(workshop: Workshop, fits: Fits, arm: str, most: int, steps: int = 
         row = {"image": pictures.names[keep], "group": pictures.groups[keep]}
         tables.append(pd.DataFrame(row | {"share": curve.scores[:, place] / curve.intact}))
     text = f"probability with the top {TOP:.0%} of CAM over that of the whole picture, label from {arm}"
+    if not tables:
+        return exact(float("nan"), n=0, how="no abnormal cell was called so")
     return mean_by(pd.concat(tables, ignore_index=True), "share", how=text, **how)
 
 

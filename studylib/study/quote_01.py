@@ -19,12 +19,12 @@ def quotable(study: Study) -> str:
     gap, acc = m["primary.cam_minus_floor.auprc"], m["balanced_accuracy.group.main.test"]
     text = (
         f"{where} a network reaches a balanced accuracy of {number(acc)} ({counted(acc.groups, study.unit)}); the size "
-        f"of the picture alone reaches {number(m['balanced_accuracy.group.size.test'])}, and size with the colour of "
-        f"the background {share(m['share_of_gain.size_and_background'])} of the network's gain over the commonest class, "
+        f"of the picture alone reaches {number(m['balanced_accuracy.group.size.test'])}, size with the colour of the "
+        f"background {share(m['share_of_gain.size_and_background'])} of the network's gain over the commonest class "
         "without a look at the cell. "
         f"Its class activation map differs from the best floor that knows nothing of the network by {number(gap)} in "
-        f"pixel AUPRC of the nucleus (map minus floor): {told(gap)}. On a network that ends in pooling and one linear "
-        "layer Grad-CAM is the same map; Grad-CAM++ differs from it by "
+        f"pixel AUPRC of the nucleus (map minus floor): {told(gap)}. On a network that ends in pooling and "
+        "one linear layer Grad-CAM is the same map; Grad-CAM++ differs from it by "
         f"{number(m['loc.gradcampp_minus_gradcam.iou_matched'])} in IoU with the nucleus at its own area."
     )
     if "reveal.marker.cam.rate" in m:

@@ -76,6 +76,7 @@ class Settings:
     positive: str  # of two classes the one that a positive logit stands for
     arms: dict[str, Arm]
     profiles: dict[str, Profile]
+    phantom_unit: str = "patient"  # what a group of phantoms is
     colour: bool = False  # whether networks see colour
     headline: dict = field(default_factory=dict)  # metric -> the words before its figure on the first screen
 

@@ -191,7 +191,7 @@ class Study:
     @property
     def unit(self) -> str:
         """What a group is in this run."""
-        return "patient" if self.data == "phantom" else self.settings.unit
+        return self.settings.phantom_unit if self.data == "phantom" else self.settings.unit
 
     @property
     def how(self) -> dict:

@@ -15,12 +15,12 @@ import numpy as np
 from studylib.data.dataset import DataError
 from studylib.data.folder import FolderWriter, write_png
 from studylib.data.importers.matlab import read_hdf5, read_variable, text_of
+from studylib.data.importers.problems import told
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 FIELDS = ("label", "PID", "image", "tumorBorder", "tumorMask")
 FOLDS = 5
 NEAR = 3.0  # pixels of a 512 x 512 slice within which the border's points lie from the mask's edge
-MOST = 20  # problems that are told; the rest is counted
 JOINED = {"97737": "97607"}  # two ids whose slices show one head and tumour
 
 
@@ -66,13 +66,13 @@ def import_figshare(
                 say(f"{place} of {len(files)} slices")
         problems += [] if problems else _one_class_folds(folds, labels)
         if problems:
-            raise DataError(_told(problems, source))
+            raise DataError(told(problems, source))
         folder.tabulate(rows)
         folder.describe(_about(rows, allow_missing))
     counts = Counter(row["label"] for row in rows)
-    told = ", ".join(f"{name} {counts[name]}" for name in LABELS.values())
+    shown = ", ".join(f"{name} {counts[name]}" for name in LABELS.values())
     people = (len({row[column] for row in rows}) for column in ("pid", "person_inferred"))
-    say(f"{len(rows)} slices ({told}), {next(people)} patient ids, {next(people)} people, written to {target}")
+    say(f"{len(rows)} slices ({shown}), {next(people)} patient ids, {next(people)} people, written to {target}")
     return target
 
 
@@ -224,13 +224,6 @@ def _write(folder: FolderWriter, one: Slice, fold: int | None) -> dict:
         "border_points": one.points,
         "mask_area_fraction": f"{one.mask.mean():.6f}",
     }
-
-
-def _told(problems: list[str], source: Path) -> str:
-    lines = [f"{len(problems)} problem{'s' * (len(problems) > 1)} in '{source.name}', nothing was written:"]
-    lines += [f"  {line}" for line in problems[:MOST]]
-    lines += [f"  and {len(problems) - MOST} more"] if len(problems) > MOST else []
-    return "\n".join(lines)
 
 
 def _about(rows: list[dict], partly: bool) -> dict:

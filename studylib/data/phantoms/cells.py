@@ -16,7 +16,8 @@ from studylib.data.folder import write_png
 from studylib.data.phantoms import cues
 from studylib.data.phantoms.arguments import count, known_name
 from studylib.data.phantoms.cell.kinds import KINDS, TRAITS, Cell, draw_cell, draw_plain
-from studylib.data.phantoms.cell.stain import Slide, add_cell, add_debris, draw_slide, expose, inside, nuclei_of
+from studylib.data.phantoms.cell.scene import beside, clump, frame, neighbour
+from studylib.data.phantoms.cell.stain import Slide, add_cell, add_debris, draw_slide, expose
 from studylib.data.phantoms.family import write_family
 
 CLASSES = tuple(KINDS)
@@ -164,22 +165,22 @@ def draw_picture(one: One, slide: Slide, recipe: Recipe, number: tuple[int, int]
         if trait == "kind"
         else draw_plain(one.abnormal, trait, streams[0], recipe.scale, one.amplitude)
     )
-    shape, centre = _frame(cell, streams[1], recipe.scale)
+    shape, centre = frame(cell, streams[1], recipe.scale)
     density = np.zeros((*shape, 3), np.float32)
     specks = np.zeros(shape, bool)
     for _ in range(int(streams[2].integers(0, 4))):
         at = streams[2].uniform(0, 1, 2) * (shape[1], shape[0])
         specks |= add_debris(density, tuple(at), recipe.scale * streams[2].uniform(1.5, 3.0), streams[2])
-    neighbour, share = np.zeros(shape, bool), 0.0
+    covering, share = np.zeros(shape, bool), 0.0
     body, nuclei = add_cell(density, cell, centre, slide)
     if one.overlap > 0:
-        other = _neighbour(cell, trait, streams[3], recipe.scale)
-        at = _beside(body, cell, other, centre, one.overlap, streams[3].uniform(0, 2 * np.pi))
-        neighbour = add_cell(density, other, at, slide)[0]
-        share = float((neighbour & body).sum() / body.sum())
+        other = neighbour(cell, trait, streams[3], recipe.scale)
+        at = beside(body, cell, other, centre, one.overlap, streams[3].uniform(0, 2 * np.pi))
+        covering = add_cell(density, other, at, slide)[0]
+        share = float((covering & body).sum() / body.sum())
     cue = np.zeros(shape, bool)
     if one.cue and recipe.cue == "outside":
-        cue = _clump(density, body, streams[4], recipe.scale)
+        cue = clump(density, body, streams[4], recipe.scale)
     if one.cue and recipe.cue == "stain":
         density += np.float32(TINT)
         cue[:] = True
@@ -187,55 +188,9 @@ def draw_picture(one: One, slide: Slide, recipe: Recipe, number: tuple[int, int]
     if one.cue and recipe.cue in ("marker", "either"):
         image, cue = cues.plant_marker(image, streams[4], side=0.14, brightness=255 * INK)
     regions = np.zeros(shape, np.uint8)
-    for value, pixels in ((3, neighbour), (4, specks), (2, body), (1, nuclei)):
+    for value, pixels in ((3, covering), (4, specks), (2, body), (1, nuclei)):
         regions[pixels] = value
     return Drawn(image, regions, cue, share, cell)
-
-
-def _frame(cell: Cell, rng: np.random.Generator, scale: float) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Height and width of a tight picture, and where the cell's middle lies (x, y)."""
-    reach = int(np.ceil(1.8 * cell.body.radius)) + 2
-    whole = _body((2 * reach + 1, 2 * reach + 1), cell, (reach, reach))
-    rows, columns = np.flatnonzero(whole.any(1)), np.flatnonzero(whole.any(0))
-    left, right, top, bottom = (int(v) for v in rng.integers(round(3 * scale), round(9 * scale) + 1, 4))
-    shape = (int(rows[-1] - rows[0]) + 1 + top + bottom, int(columns[-1] - columns[0]) + 1 + left + right)
-    return shape, (reach - int(columns[0]) + left, reach - int(rows[0]) + top)
-
-
-def _body(shape: tuple[int, int], cell: Cell, centre: tuple[float, float]) -> np.ndarray:
-    return inside(shape, cell.body, centre) | nuclei_of(shape, cell, centre)
-
-
-def _neighbour(cell: Cell, trait: str, rng: np.random.Generator, scale: float) -> Cell:
-    """A cell of any kind, about as large as the cell that it covers, so that neither its kind nor its size tells."""
-    if trait != "kind":
-        return draw_plain(bool(rng.integers(2)), "none", rng, scale)
-    kind, state = CLASSES[int(rng.integers(len(CLASSES)))], rng.integers(2**32)
-    other = draw_cell(kind, np.random.default_rng(state), scale)
-    alike = rng.uniform(0.9, 1.2) * cell.body.radius / other.body.radius
-    return draw_cell(kind, np.random.default_rng(state), scale * float(alike))
-
-
-def _beside(body: np.ndarray, cell: Cell, other: Cell, centre, share: float, angle: float) -> tuple[float, float]:
-    """Where the other cell's middle must lie in a direction so that it covers this share of the body, by bisection."""
-    near, far = 0.0, 1.6 * (cell.body.radius + other.body.radius)
-    for _ in range(10):
-        away = (near + far) / 2
-        at = (centre[0] + away * np.cos(angle), centre[1] + away * np.sin(angle))
-        covered = (inside(body.shape, other.body, at) & body).sum() / body.sum()
-        near, far = (away, far) if covered > share else (near, away)
-    return at
-
-
-def _clump(density: np.ndarray, body: np.ndarray, rng: np.random.Generator, scale: float) -> np.ndarray:
-    """Lay a clump of specks over the light where the cell is not -> its pixels."""
-    free = np.flatnonzero(~body)
-    y, x = divmod(int(rng.choice(free)), body.shape[1])
-    found = np.zeros(body.shape, bool)
-    for _ in range(3):
-        dx, dy = rng.normal(0, 2.5 * scale, 2)
-        found |= add_debris(density, (x + dx, y + dy), 2.5 * scale, rng)
-    return found & ~body
 
 
 def _write_slide(folder: Path, case: Case, recipe: Recipe) -> list[dict]:

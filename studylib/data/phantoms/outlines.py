@@ -21,6 +21,17 @@ def draw_waves(rng: np.random.Generator, rough: float, count: int = 5) -> np.nda
     return np.column_stack([amplitudes, rng.uniform(0, 2 * np.pi, count)])
 
 
+def extent(outline: Outline, radius: float) -> tuple[float, float, float, float]:
+    """Least and greatest x, then y, of an outline around its centre, in pixels."""
+    angle = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    far = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    points = far / relative_distance(outline, *far.T, radius)[:, None]
+    return (
+        *(float(v) for v in (points[:, 0].min(), points[:, 0].max())),
+        *(float(v) for v in (points[:, 1].min(), points[:, 1].max())),
+    )
+
+
 def relative_distance(outline: Outline, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
     """Return the distance from the centre over the outline's radius in that direction, float32: 1 is the edge.
 
