@@ -43,7 +43,7 @@ def test_regions_and_rates_are_drawn_at_their_values():
 
 def test_overlap_is_drawn_as_means_of_four_groups():
     table = rows()
-    covered = pd.Series(np.resize([0.0, 0.2, 0.4, 0.6], 120), index=np.arange(120).astype(str))
+    covered = pd.Series(np.resize([0.0, 0.2, 0.4, 0.6, 0.2], 120), index=np.arange(120).astype(str))
     ax = figures_01.overlap(table, covered, "t").axes[0]
     line = next(x for x in ax.lines if x.get_label() == "CAM")
     assert line.get_xdata() == pytest.approx([0.0, 0.2, 0.4, 0.6])
