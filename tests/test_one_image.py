@@ -58,7 +58,8 @@ def setting(tmp_path):
     network = trained(Brightness())
     network.fit.spec.title = "04 main"
     names = workshop.dataset().table["image"].to_numpy()
-    p = np.full((len(names), 3), 1 / 3)
+    p = np.full((len(names), 3), 0.2)
+    p[np.arange(len(names)), np.arange(len(names)) % 3] = 0.6
     table = pd.DataFrame({"image": names, "group": workshop.dataset().groups(), "part": "validation",
                           "label": np.arange(len(names)) % 3})  # fmt: skip
     network.fit.predictions = table.assign(**{f"p_{c}": p[:, i] for i, c in enumerate(CLASSES)})

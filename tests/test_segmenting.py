@@ -20,6 +20,7 @@ from studylib.models.unet import unet
 from studylib.study import segmenting
 from studylib.study.plan import Run
 from studylib.study.settings import Arm
+from studylib.training.pixels import load_pixels
 
 SIDE, N = 48, 30
 CLASSES = ("meningioma", "glioma", "pituitary")
@@ -56,6 +57,12 @@ class Workshop:
 
     def group_of(self, dataset):
         return dataset.groups()
+
+    def pixels(self, dataset, size, crop):
+        return load_pixels(dataset, size, crop, self.folder / ".cache")
+
+    def regions(self, dataset, size, crop):
+        return prepare_masks(dataset, size, crop)
 
     def masks(self, dataset, size, crop):
         return prepare_masks(dataset, size, crop) == 1

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from studylib.cam import METHODS as METHODS_KNOWN
 from studylib.data.dataset import Dataset
 from studylib.metrics.intervals import Estimate
 from studylib.study.figures import colour
@@ -19,8 +20,8 @@ from studylib.study.sizes_01 import with_density
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OUTLINES = {1: "#E69F00", 2: "#56B4E9"}  # nucleus, cytoplasm
-TITLES = {"cam": "CAM", "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++"}
+OUTLINES = {(1, 2): "#56B4E9", (1,): "#E69F00"}  # the cell, then its nucleus on top
+TITLES = {name: method.title for name, method in METHODS_KNOWN.items()}
 
 
 def cells(dataset: Dataset, rows: Sequence[int], titles: Sequence[str], title: str, columns: int = 6) -> Figure:
@@ -33,15 +34,20 @@ def cells(dataset: Dataset, rows: Sequence[int], titles: Sequence[str], title: s
         ax.axis("off")
     for ax, row, picture, text in zip(axes.flat, rows, pictures, titles, strict=False):
         ax.imshow(picture)
-        for value, shade in OUTLINES.items():
-            inside = dataset.mask(row) == value
-            if inside.any() and not inside.all():
-                ax.contour(inside, [0.5], colors=shade, linewidths=0.9)
+        _outline(ax, dataset.mask(row))
         middle = picture.shape[1] / 2, picture.shape[0] / 2
         ax.set(xlim=(middle[0] - side / 2, middle[0] + side / 2), ylim=(middle[1] + side / 2, middle[1] - side / 2))
         ax.set_title(text, fontsize=8, fontweight="normal", loc="center")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return fig
+
+
+def _outline(ax, regions: np.ndarray, outlines: Mapping[tuple[int, ...], str] = OUTLINES) -> None:
+    """Draw the border of some regions together."""
+    for values, shade in outlines.items():
+        inside = np.isin(regions, values)
+        if inside.any() and not inside.all():
+            ax.contour(inside, [0.5], colors=shade, linewidths=1.0)
 
 
 def sizes(table: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
@@ -54,6 +60,10 @@ def sizes(table: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
         ax.plot(side, 100 * some["nucleus"], "o", ms=3.5, alpha=0.7, color=shades[number], label=name.replace("_", " "))
     ax.set(xscale="log", yscale="log", xlabel="side of the picture (root of its area), pixels",
            ylabel="nucleus, % of the picture", title=title)  # fmt: skip
+    for axis, ticks in ((ax.xaxis, (30, 50, 100, 200, 400)), (ax.yaxis, (0.3, 1, 3, 10, 30, 100))):
+        axis.set_major_locator(plt.FixedLocator(ticks))
+        axis.set_major_formatter(plt.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(plt.NullFormatter())
     ax.legend(fontsize=7, loc="lower left")
     return fig
 
@@ -69,11 +79,9 @@ def panel(
     for line, (row, caption) in enumerate(zip(rows, captions, strict=True)):
         axes[line, 0].imshow(pixels[row])
         axes[line, 0].set_ylabel(caption, fontsize=7)
-        for ax in axes[line]:
-            for value, shade in (OUTLINES if ax is axes[line, 0] else {1: "white"}).items():
-                inside = regions[row] == value
-                if inside.any() and not inside.all():
-                    ax.contour(inside, [0.5], colors=shade, linewidths=0.9)
+        _outline(axes[line, 0], regions[row])
+        for ax in axes[line, 1:]:
+            _outline(ax, regions[row], {(1,): "white"})
     for column, (name, found) in enumerate(maps.items(), start=1):
         top = float(np.nanmax(np.abs(found[list(rows)]))) or 1.0
         for line, row in enumerate(rows):
@@ -141,7 +149,9 @@ def rates(found: Mapping[str, Estimate], methods: Sequence[str], title: str) -> 
                     continue
                 y = row + 0.11 * (place - (len(methods) - 1) / 2)
                 ax.plot([e.low, e.high], [y, y], color=colour(method), lw=1.8)
-                ax.plot(e.value, y, "o", color=colour(method), ms=4, label=method if row == 0 else None)
+                ax.plot(
+                    e.value, y, "o", color=colour(method), ms=4, label=TITLES.get(method, method) if row == 0 else None
+                )
         ax.set(xlim=(-0.03, 1.03), xlabel="share of pictures", title=text, yticks=range(len(cues)), yticklabels=cues)
     axes[0].invert_yaxis()
     axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))

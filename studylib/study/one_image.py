@@ -126,7 +126,8 @@ def temperature_of(trained: Trained) -> float:
     table = trained.fit.predictions
     table = table[table["part"] == "validation"]
     columns = [c for c in table if c.startswith("p_")]
-    return calibration.temperature(np.log(table[columns].to_numpy().clip(1e-7)), table["label"].to_numpy())
+    found = calibration.temperature(np.log(table[columns].to_numpy().clip(1e-7)), table["label"].to_numpy())
+    return found if np.isfinite(found) else 1.0  # a network that says the same of every image has none
 
 
 def warned(found: Explained, workshop: Workshop, image: np.ndarray) -> list[str]:

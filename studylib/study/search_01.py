@@ -75,7 +75,7 @@ def _material(workshop: Workshop, trained: Trained) -> tuple[np.ndarray, np.ndar
         model = build(spec.model, **dict(spec.options)).eval()
     pixels = workshop.pixels(dataset, spec.image_size, spec.crop)[0]
     with torch.inference_mode():
-        parts = [model.upper(model.features(as_images(pixels[i : i + BATCH]))).mean((2, 3))
+        parts = [model.upper(model.features(as_images(np.array(pixels[i : i + BATCH])))).mean((2, 3))
                  for i in range(0, len(pixels), BATCH)]  # fmt: skip
     labels = workshop.labels(dataset)[0]
     return torch.cat(parts).numpy(), labels, workshop.group_of(dataset), workshop.split(trained.run).part

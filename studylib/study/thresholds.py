@@ -18,6 +18,7 @@ from studylib.study.train import Workshop
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
 RULES = {"mean": ("mean", None), "p90": ("percentile", 90), "p95": ("percentile", 95), "otsu": ("otsu", None)}
 EARLIER = ("layer2", "relu3", "features_transition2", "features_6")  # ResNet, small, DenseNet, the others
+STAGES = 9  # of EfficientNet, whose sixth has the last one's places already
 WINDOW = 51 / 224  # of the local threshold, as a share of the side
 
 
@@ -78,6 +79,8 @@ def adaptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
 def layers_of(model: nn.Module) -> tuple[str, ...]:
     """An earlier layer and the last of a network, as `explain` names them; AlexNet's has no finer places."""
     parts = {name: f"{part}.{name}" for part in ("trunk", "upper") for name, _ in _children(model, part)}
+    if sum(name.startswith("features_") for name in parts) == STAGES:
+        return (parts["features_5"], LAYER)
     return (next(parts[name] for name in EARLIER if name in parts), LAYER)
 
 
