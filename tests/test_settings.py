@@ -86,6 +86,15 @@ def test_repeats_have_their_own_seed_and_fold():
     assert [r.fold for r in runs] == [*range(7), *range(7)]
 
 
+def test_an_arm_that_needs_phantoms_which_no_profile_draws_is_told(tmp_path):
+    text = (ROOT / "notebooks/01_cervical_pap_cam.toml").read_text(encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    wrong = text.replace("[quick.variants.outside]", "[quick.variants.outsides]")
+    (tmp_path / "notebooks/01_cervical_pap_cam.toml").write_text(wrong, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"\[quick.variants\]: arm 'outside' needs the phantoms 'outside'; did you"):
+        load_settings("01", tmp_path)
+
+
 def test_arms_of_other_data_are_left_out():
     settings = load_settings("02", ROOT)
     names = {

@@ -193,6 +193,16 @@ def test_shuffle_takes_the_majority_and_of_equals_the_smallest():
         shuffle_labels(labels, groups[:4], 0)
 
 
+def test_groups_of_several_labels_share_them_out_as_rows_do():
+    groups = np.repeat([f"g{i:02d}" for i in range(20)], 5)
+    labels = np.tile([0, 0, 0, 1, 2], 20)  # 60, 20 and 20 % of the rows of every group
+    shuffled = shuffle_labels(labels, groups, 0)
+    per_group = pd.DataFrame({"g": groups, "y": shuffled}).groupby("g")["y"]
+    assert (per_group.nunique() == 1).all()
+    assert per_group.first().value_counts().to_dict() == {0: 12, 1: 4, 2: 4}
+    assert (shuffle_labels(labels, groups, 1) != shuffled).any()
+
+
 # --- real images ----------------------------------------------------------------------------------------------------
 
 

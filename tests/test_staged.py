@@ -70,6 +70,18 @@ def test_three_layers_behind_the_pooling_have_no_cam():
     assert explain(model, torch.rand(1, 3, SIDE, SIDE), "gradcam", 0, "upper")["gradcam"].shape == (1, 8, 8)
 
 
+def test_dense_layers_on_every_place_have_no_cam_and_no_pooling():
+    model = staged("small", head="flattened", image_size=SIDE).eval()
+    assert model.fc[0].in_features == 96 * (SIDE // 8) ** 2 and model.fc[-1].out_features == 3
+    images = torch.rand(2, 3, SIDE, SIDE)
+    features = model.upper(model.features(images))
+    torch.testing.assert_close(model(images), model.fc(features.flatten(1)))
+    with pytest.raises(ValueError, match="cam"):
+        explain(model, images, "cam", 0, "upper")
+    with pytest.raises(ValueError, match="flattened"):
+        staged("small", head="flatten")
+
+
 def test_pretrained_layers_are_the_files_and_a_stage_is_taken_whole_or_not_at_all(weights):
     model = staged("mobilenet_v2")
     assert model.weights_from == "file"
