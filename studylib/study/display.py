@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STYLE = (
     "<style scoped>td,th{text-align:left!important;vertical-align:top;max-width:32em;white-space:normal;"
-    "overflow-wrap:anywhere}</style>"
+    "overflow-wrap:anywhere;min-width:6.8em}</style>"
 )
 
 
