@@ -24,6 +24,9 @@ def test_rates_by_hand():
     assert found["reveal.marker.cam.rate"].value == 0.5 and found["hide.marker.cam.rate"].value == 0.25
     assert found["reveal.marker.cam.rate"].n == 4  # the picture without a map is left out
     assert found["reveal.marker.gradcampp.rate"].value == 0 and found["hide.marker.gradcampp.rate"].value == 1
+    # two slides that agree: 0.025 ** (1 / 2) = 0.158
+    assert found["reveal.marker.gradcampp.rate"].high == pytest.approx(1 - 0.025**0.5)
+    assert found["hide.marker.gradcampp.rate"].low == pytest.approx(0.025**0.5)
     shown = planted_01.rate_table(found)
     assert shown.loc["cam", "marker: reveals"].startswith("0.50 [") and "gradcam++" in shown.index
 

@@ -8,6 +8,7 @@ carry the cue and were called abnormal by a network that rests on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -92,13 +93,22 @@ def rates(table: pd.DataFrame, cue: str, **how) -> dict[str, Estimate]:
                            hidden=(some["density"] < HIDDEN).astype(float))  # fmt: skip
         rows = rows.groupby(["image", "group"], as_index=False)[["revealed", "hidden"]].mean()
         name = method.replace("++", "pp")
-        found[f"reveal.{cue}.{name}.rate"] = mean_by(
-            rows, "revealed", how=f"{method} at least twice as dense on the cue ({cue})", **how
-        )
-        found[f"hide.{cue}.{name}.rate"] = mean_by(
-            rows, "hidden", how=f"{method} less dense on the cue ({cue}) than drawn blindly", **how
-        )
+        said = f"{method} at least twice as dense on the cue ({cue})"
+        found[f"reveal.{cue}.{name}.rate"] = at_the_edge(mean_by(rows, "revealed", how=said, **how))
+        said = f"{method} less dense on the cue ({cue}) than drawn blindly"
+        found[f"hide.{cue}.{name}.rate"] = at_the_edge(mean_by(rows, "hidden", how=said, **how))
     return found
+
+
+def at_the_edge(e: Estimate) -> Estimate:
+    """A rate with an interval where every group says 0 or every group 1, of which a bootstrap knows no width: the exact
+    binomial bound over groups (Clopper and Pearson 1934), 0.025 ** (1 / groups) from the edge.
+    """
+    if e.value not in (0.0, 1.0) or e.groups < 1:
+        return e
+    reach = 1 - 0.025 ** (1 / e.groups)
+    low, high = (0.0, reach) if e.value == 0 else (1 - reach, 1.0)
+    return replace(e, low=low, high=high, how=f"{e.how}; exact bound over groups, all of which agree")
 
 
 def energy_minus_area(table: pd.DataFrame, method: str = "cam", **how) -> Estimate:
