@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from studylib.study import maps_01, sizes_01
 
-NAMES = {1: "nucleus", 2: "cytoplasm"}
+NAMES = {0: "background", 1: "nucleus", 2: "cytoplasm"}
 
 
 def rows(n=120, seed=0) -> pd.DataFrame:
@@ -39,6 +41,13 @@ def test_energy_by_region_by_hand():
     assert found["energy_nucleus"][0] == 0.5 and found["energy_cytoplasm"][0] == 0.25
     assert found["energy_background"][0] == 0.25 and found["area_background"].tolist() == [0.5, 0.5]
     assert np.isnan(found["energy_nucleus"][1])  # nothing positive
+
+
+def test_regions_are_called_by_one_word_whatever_the_set_says():
+    told = {0: "background (red 255,0,0)", 1: "nucleus (0,0,255)", 3: "grey 128,128,128: assigned to no cell part"}
+    found = maps_01.region_names(SimpleNamespace(regions=told))
+    assert found == {0: "background", 1: "nucleus", 3: "grey"}
+    assert maps_01.region_names(SimpleNamespace(regions={1: "nucleus"})) == {0: "background", 1: "nucleus"}
 
 
 def test_a_peak_on_nucleus_or_cytoplasm_is_on_the_cell():

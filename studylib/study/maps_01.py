@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from studylib.cam import explain
+from studylib.data.dataset import Dataset
 from studylib.metrics import floors, localisation
 from studylib.metrics.intervals import Estimate, difference_by, mean_by, of_columns, statistic_by
 from studylib.metrics.maps import defined, positive
@@ -33,6 +34,11 @@ def regions_of(workshop: Workshop, trained: Trained, part: str = "test", variant
     return workshop.regions(dataset, workshop.profile.image_size, spec.crop)[rows]
 
 
+def region_names(dataset: Dataset) -> dict[int, str]:
+    """What each value of a mask is in one word, background first; the first word of what the set calls it."""
+    return {0: "background"} | {value: name.split()[0] for value, name in dataset.regions.items() if value}
+
+
 def energies(maps: np.ndarray, regions: np.ndarray, names: Mapping[int, str]) -> dict[str, np.ndarray]:
     """Share of each map's positive part in every region (`energy_<name>`) and that region's share of the picture
     (`area_<name>`); NaN for a map without a positive part. maps: (N, S, S) signed; regions: uint8 (N, S, S)
@@ -41,7 +47,7 @@ def energies(maps: np.ndarray, regions: np.ndarray, names: Mapping[int, str]) ->
     mass = positive(maps, keep)
     total = mass.sum((1, 2))
     found = {}
-    for value, name in ({0: "background"} | dict(names)).items():
+    for value, name in names.items():
         inside = regions == value
         part = np.divide((mass * inside).sum((1, 2)), total, out=np.full(len(maps), np.nan), where=keep & (total > 0))
         found |= {f"energy_{name}": part, f"area_{name}": inside.mean((1, 2))}
@@ -70,7 +76,7 @@ def map_table(
     tables = []
     for t in fits.select(arm) if networks is None else networks:
         seen, regions = seen_by(workshop, t, part), regions_of(workshop, t, part)
-        named = workshop.dataset(t.run.arm.phantom).regions
+        named = region_names(workshop.dataset(t.run.arm.phantom))
         e = explained(seen, methods, layers)
         row = told(seen, e) | {"repeat": t.run.repeat}
         for method, layer in e.maps:
