@@ -106,7 +106,7 @@ def explain_file(workshop: Workshop, fits: Fits, path: str | Path) -> Explained:
     trained = fits.select(arm)[0]
     spec = trained.fit.spec
     channels = 3 if workshop.settings.colour else 1
-    pixels = prepare_image(image, spec.image_size, spec.crop, channels)
+    pixels = np.array(prepare_image(image, spec.image_size, spec.crop, channels))  # writable, as torch asks
     e = explain(trained.fit.model(), as_images(pixels[None]), METHODS, None, LAYER)
     raw = e.logits.double().softmax(1).numpy()[0]
     degree = temperature_of(trained)
