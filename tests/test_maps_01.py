@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studylib.study import maps_01, sizes_01
+from studylib.study import maps_01, maps_04, sizes_01
 
 NAMES = {0: "background", 1: "nucleus", 2: "cytoplasm"}
 
@@ -90,9 +90,13 @@ def test_floors_are_paired_and_the_chosen_one_is_the_primary():
     floors = pd.concat([floor.assign(map="centre", auprc=floor["auprc"] - 0.05), floor.assign(map="darkest")])
     both = pd.concat([floors, floor.assign(map="class_mean", auprc=0.0), floor.assign(map="sobel", auprc=0.1),
                       floor.assign(map="random", auprc=0.0)])  # fmt: skip
-    assert maps_01.chosen_floor(both) == "darkest"
-    found = maps_01.against_floors(table, floors, "centre")
-    assert found["primary.cam_minus_floor.auprc"] == found["loc.cam_minus_centre.auprc"]
+    assert maps_04.chosen_floor(both, "auprc", maps_01.FLOORS) == {0: "darkest"}
+    found = maps_01.against_floors(table, floors, {0: "centre"})
+    assert found["primary.cam_minus_floor.auprc"].value == found["loc.cam_minus_centre.auprc"].value
+    two = pd.concat([table, table.assign(repeat=1)], ignore_index=True)  # one network's cells chose each floor
+    both_floors = pd.concat([floors, floors.assign(repeat=1)], ignore_index=True)
+    mixed = maps_01.against_floors(two, both_floors, {0: "centre", 1: "darkest"})
+    assert mixed["primary.cam_minus_floor.auprc"].value == pytest.approx((0.05 + 0.0) / 2)
     assert found["loc.cam_minus_centre.auprc"].value == pytest.approx(0.05)
     assert found["loc.cam_minus_darkest.auprc"].value == 0.0
     means = maps_01.floor_means(table, floors)

@@ -16,11 +16,12 @@ from studylib.metrics.intervals import Estimate, difference_by, exact
 from studylib.metrics.sanity import similarity
 from studylib.study.cost import ratio
 from studylib.study.mapping import as_images
+from studylib.study.maps_04 import identity
 from studylib.study.segmenting import LAYER, Seen, explained, told
 
 # torchvision's classifiers as they come, and the layer below their heads
 FAMILIES = ("alexnet", "vgg11", "resnet18", "densenet121", "mobilenet_v2", "efficientnet_b0", "squeezenet1_1")
-CAPTURED = ("CAM", "Grad-CAM", "Grad-CAM++")
+NAMED = ("CAM", "Grad-CAM", "Grad-CAM++")
 CAPTUM = {"Grad-CAM": "LayerGradCam"}  # of the three maps, what Captum has
 
 
@@ -32,14 +33,6 @@ def completeness(seen: Seen) -> Estimate:
     bias = next(m for m in seen.trained.fit.model().fc.modules() if isinstance(m, torch.nn.Linear)).bias.detach()
     error = (e["cam"].double().mean((2, 3)) + bias.double() - e.logits.double()).abs().max()
     return exact(float(error / e.logits.abs().max()), n=len(seen.pixels), how="mean of CAM plus bias against the logit")
-
-
-def gradcam_is_cam(seen: Seen) -> Estimate:
-    """Largest difference of Grad-CAM, before its ReLU, from CAM / (h w), as a share of the largest value."""
-    e = explained(seen, ("cam", "gradcam"))
-    scaled = e["cam"].double() / e["cam"][0].numel()
-    error = (e["gradcam"].double() - scaled).abs().max() / scaled.abs().max()
-    return exact(float(error), n=len(scaled), how="Grad-CAM before its ReLU minus CAM / (h w)")
 
 
 def spread_of_alpha(seen: Seen) -> Estimate:
@@ -80,7 +73,7 @@ def of_formulas(pooled: Seen, flattened: Seen) -> dict[str, Estimate]:
     """Every identity: on a network with pooling and one linear layer, and on one with dense layers on every place."""
     return {
         "identity.completeness.max_difference": completeness(pooled),
-        "identity.gradcam_is_cam.max_difference": gradcam_is_cam(pooled),
+        "identity.gradcam_is_cam.max_difference": identity(pooled),
         "methods.gradcampp_is_cam.spearman": gradcampp_like_cam(pooled),
         "hooks.pooled.logit_change": unchanged(pooled),
         "hooks.flattened.logit_change": unchanged(flattened),
@@ -137,7 +130,7 @@ def named_tools() -> tuple[Estimate, pd.DataFrame]:
     import captum.attr
 
     known = [name for name in dir(captum.attr) if "cam" in name.lower()]
-    rows = {name: {"in Captum": CAPTUM.get(name, "no") if CAPTUM.get(name) in known else "no"} for name in CAPTURED}
+    rows = {name: {"in Captum": CAPTUM.get(name, "no") if CAPTUM.get(name) in known else "no"} for name in NAMED}
     count = sum(row["in Captum"] != "no" for row in rows.values())
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("map")
     return exact(float(count), n=3, how=f"of three maps; Captum's classes: {', '.join(known)}"), table
@@ -186,7 +179,8 @@ def costs(seen: Seen, methods: Sequence[str] = ("cam", "gradcam", "gradcam++"), 
 
 def mosaics(seen: Seen, **how) -> Estimate:
     """Whether a map tells classes apart: of two cells of different classes side by side, energy of a class's CAM on its
-    own half minus on the other's, one row a pair; cells of one group and network, named right alone.
+    own half minus on the other's; two rows a pair, by the group of the class's own cell, one network, cells named
+    right alone.
     """
     said, pixels = told(seen, explained(seen)), seen.pixels
     right = np.flatnonzero(said["correct"] == 1)

@@ -12,6 +12,7 @@ import pandas as pd
 from studylib.cam import explain
 from studylib.data.dataset import Dataset
 from studylib.metrics import floors, localisation
+from studylib.metrics.classification import auroc
 from studylib.metrics.intervals import Estimate, difference_by, mean_by, of_columns, statistic_by
 from studylib.metrics.maps import defined, positive
 from studylib.study.cells_01 import CELL
@@ -123,15 +124,11 @@ def floor_rows(workshop: Workshop, fits: Fits, arm: str, part: str = "test") -> 
     return pd.concat(tables, ignore_index=True)
 
 
-def chosen_floor(validation: pd.DataFrame) -> str:
-    """The floor with the best mean AUPRC on validation cells that were named right."""
-    rows = validation[validation["correct"] == 1]
-    return rows.groupby("map")["auprc"].mean()[list(FLOORS)].idxmax()
-
-
-def against_floors(table: pd.DataFrame, floor_table: pd.DataFrame, chosen: str, **how) -> dict[str, Estimate]:
+def against_floors(
+    table: pd.DataFrame, floor_table: pd.DataFrame, chosen: Mapping[int, str], **how
+) -> dict[str, Estimate]:
     """CAM minus every floor, cells named right, paired by cell: AUPRC, pointing, IoU and energy at the nucleus's area.
-    The primary comparison is that against the floor chosen on validation cells.
+    The primary comparison is that against the floor that each network's validation cells chose. chosen: {repeat: floor}
     """
     found, ours = {}, of(table, "cam")
     for name, some in floor_table.groupby("map", sort=False):
@@ -142,7 +139,10 @@ def against_floors(table: pd.DataFrame, floor_table: pd.DataFrame, chosen: str, 
             found[f"loc.cam_minus_{name}.{measure}"] = difference_by(
                 rows, f"{measure}_a", f"{measure}_b", how=text, **how
             )
-    found["primary.cam_minus_floor.auprc"] = found[f"loc.cam_minus_{chosen}.auprc"]
+    picked = floor_table[floor_table["map"] == floor_table["repeat"].map(chosen)]
+    rows = averaged(ours.merge(picked, on=KEYS, suffixes=("_a", "_b")), ["auprc_a", "auprc_b"])
+    text = "auprc of CAM minus the floor that each network's validation cells chose, nucleus, cells named right, paired"
+    found["primary.cam_minus_floor.auprc"] = difference_by(rows, "auprc_a", "auprc_b", how=text, **how)
     return found
 
 
@@ -214,15 +214,9 @@ def deceptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     rows = rows.assign(away=-(rows["energy_nucleus"] + rows["energy_cytoplasm"]))
     for name, column in (("energy", "away"), ("doubt", "doubt")):
         found[f"agreement.{name}.auroc_for_error"] = statistic_by(
-            rows, of_columns(_auroc, "wrong", column), how=f"AUROC of {name} (less on the cell) for a wrong name", **how
+            rows, of_columns(auroc, "wrong", column), how=f"AUROC of {name} (less on the cell) for a wrong name", **how
         )
     return found
-
-
-def _auroc(labels, scores, weights=None) -> float:
-    from studylib.metrics.classification import auroc
-
-    return auroc(labels, scores, weights)
 
 
 def choices(seen: Seen, layers: Sequence[str]) -> dict[str, float]:

@@ -110,11 +110,11 @@ def all_minus_correct(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     }
 
 
-def chosen_floor(floors: pd.DataFrame) -> dict[int, str]:
-    """The floor with the best mean IoU of its highest 5 % on each network's validation images. floors: `floor_table` of
-    these -> {repeat: floor}
+def chosen_floor(floors: pd.DataFrame, measure: str = "iou_5", among: Sequence[str] = FLOORS) -> dict[int, str]:
+    """The floor with the best mean of a measure, by default IoU of its highest 5 %, on each network's validation
+    images. floors: rows of these, a column `map` -> {repeat: floor}
     """
-    means = right(floors).groupby(["repeat", "map"])["iou_5"].mean().unstack()[list(FLOORS)]
+    means = right(floors).groupby(["repeat", "map"])[measure].mean().unstack()[list(among)]
     return means.idxmax(axis=1).to_dict()
 
 
