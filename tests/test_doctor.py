@@ -15,22 +15,6 @@ import pytest
 from studylib.study import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
-CPUINFO = "processor : 0\nflags\t\t: fpu sse2 avx512f {flag}\nprocessor : 1\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "flag"),
-    [
-        (CPUINFO.format(flag="avx512_bf16"), "avx512_bf16"),
-        (CPUINFO.format(flag="amx_bf16 avx512_bf16"), "amx_bf16"),
-        ("processor : 0\nFeatures : fp asimd bf16 i8mm\n", "bf16"),  # how an ARM processor says it
-        (CPUINFO.format(flag="avx2"), None),
-        ("model name : a bf16 processor\n", None),  # a name is not a flag
-        ("", None),
-    ],
-)
-def test_fast_bf16_reads_flags(text, flag):
-    assert doctor.fast_bf16(text) == flag
 
 
 def test_memory_by_hand():

@@ -1,4 +1,4 @@
-"""The source's crop by hand and by a second implementation, resizing, augmented copies, augmentation."""
+"""The source's crop by hand and by a second implementation, resizing, augmented copies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from scipy import ndimage
 from studylib.data.dataset import load_dataset
 from studylib.data.transforms import (
     augment_copy,
-    augmentation,
     copy_matrix,
     crop_to_brain,
     crop_to_centre,
@@ -235,29 +234,6 @@ def test_copies_stay_in_range_follow_the_seed_and_keep_mask_and_image_together()
     assert image.max() == 200 and disc.max() == 1
     with pytest.raises(ValueError, match="mask"):
         augment_copy(image, disc[:5], 0)
-
-
-def test_augmentation_has_the_size_the_dtype_and_the_range_it_says():
-    torch = pytest.importorskip("torch")
-    change = augmentation(32)
-    torch.manual_seed(0)
-    flat = torch.full((1, 48, 64), 0.5)
-    centres = [float(change(flat)[0, 16, 16]) for _ in range(50)]
-    assert min(centres) >= 0.35 - 1e-6 and max(centres) <= 0.65 + 1e-6 and max(centres) - min(centres) > 0.2
-    eight = change(torch.full((3, 48, 64), 100, dtype=torch.uint8))
-    assert eight.dtype == torch.uint8 and eight.shape == (3, 32, 32)
-    picture = torch.rand(1, 32, 32)
-    torch.manual_seed(1)
-    first = change(picture)
-    torch.manual_seed(1)
-    assert torch.equal(first, change(picture)) and not torch.equal(first, change(picture))
-    # a bright spot in the centre moves by the shift alone: at most 10 % of 32, and the width of the spot
-    spot = torch.zeros(1, 32, 32)
-    spot[0, 15:17, 15:17] = 1
-    for _ in range(20):
-        moved = change(spot)[0]
-        y, x = divmod(int(moved.argmax()), 32)
-        assert abs(y - 15.5) <= 4.5 and abs(x - 15.5) <= 4.5
 
 
 # --- real images ----------------------------------------------------------------------------------------------------

@@ -1,10 +1,9 @@
-"""From images of any size to arrays of one size: the source's crop, resizing, augmented copies, augmentation."""
+"""From images of any size to arrays of one size: the source's crop, resizing, augmented copies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,9 +11,6 @@ from PIL import Image
 
 from studylib.data.dataset import Dataset
 from studylib.data.windows import Box, crop_to_window, cut, pad_to_square
-
-if TYPE_CHECKING:
-    from torchvision.transforms import v2
 
 CENTRE = 224 / 256  # what Resize(256) and CenterCrop(224) keep of the shorter side
 
@@ -171,25 +167,3 @@ def augment_copy(
 
     copy = np.rint(move(image, cv2.INTER_LINEAR) * brightness).astype(np.uint8)
     return copy, None if mask is None else move(mask, cv2.INTER_NEAREST)
-
-
-def augmentation(size: int) -> v2.Transform:
-    """Return the training augmentation for one image tensor (C, H, W), uint8 or float in [0, 1], to (C, size, size).
-
-    The same kinds of change as `augment_copy`, milder in brightness (0.7 to 1.3) since they add to copies that exist:
-    rotation within 10 degrees, shift within 10 %, scale 0.9 to 1.1, either flip. Pixels from outside are black. Random
-    numbers come from torch's generator; called on a batch it changes all images alike.
-    """
-    from torchvision.transforms import InterpolationMode, v2
-
-    return v2.Compose(
-        [
-            v2.Resize((size, size), antialias=True),
-            v2.RandomHorizontalFlip(0.5),
-            v2.RandomVerticalFlip(0.5),
-            v2.RandomAffine(
-                degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), interpolation=InterpolationMode.BILINEAR
-            ),
-            v2.ColorJitter(brightness=(0.7, 1.3)),
-        ]
-    )

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from studylib.training.precision import CPUINFO, fast_bf16
+
 OK, ABSENT, LOOK = "ok", "-", "!"  # there; not there and not needed; wants a person's attention
 GB = 1e9
 PATIENCE = 3.0  # seconds for a driver's answer
@@ -30,12 +32,6 @@ class Row:
     state: str
     name: str
     found: str
-
-
-def fast_bf16(cpuinfo: str) -> str | None:
-    """The processor flag of `/proc/cpuinfo` (its text) that makes bf16 faster than float32, or None."""
-    flags = {word for line in cpuinfo.splitlines() if line.startswith(("flags", "Features")) for word in line.split()}
-    return next((flag for flag in ("amx_bf16", "avx512_bf16", "avx10_2", "bf16") if flag in flags), None)
 
 
 def memory_gb(meminfo: str) -> tuple[float, float]:
@@ -88,7 +84,7 @@ def _packages(root: Path) -> list[Row]:
 
 
 def _torch() -> Row:
-    flag = fast_bf16(_text("/proc/cpuinfo"))
+    flag = fast_bf16(_text(str(CPUINFO)))
     speed = f"bf16 is fast on this processor ({flag})" if flag else "no bf16 in this processor: float32 is used"
     return Row(OK, "torch", f"{metadata.version('torch')}; {speed}")
 

@@ -29,6 +29,9 @@ class Arm:
     precision: str = ""
     crop: str = "brain"  # "brain", "centre" (what Resize 256 and CenterCrop 224 keep), "none", "pad" or "window:N"
     labels: str = "true"  # "shuffled": one label a group, permuted over groups
+    augment: bool = False  # training pictures moved and tinted at random
+    guide: float = 0.0  # weight of the penalty on the class's evidence outside `guide_regions`
+    guide_regions: tuple[str, ...] = ()  # first words of the regions' names
     share: float = 1.0  # of the training groups
     data: str = ""  # "phantom" or "real": only there
     phantom: str = "plain"  # which phantom family variant: "plain", or one of the profile's variants
@@ -103,7 +106,8 @@ def _built(kind: type, table: dict, where: str, problems: list[str]):
     for key in table:
         if key not in known:
             problems.append(f"{where}: unknown setting '{key}'{_near(key, known)}")
-    kinds = {"int": int, "float": (int, float), "str": str, "bool": bool, "dict": dict}
+    table = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    kinds = {"int": int, "float": (int, float), "str": str, "bool": bool, "dict": dict, "tuple": tuple}
     for name, item in known.items():
         wanted = kinds.get(str(item.type).split("[")[0])
         value = table.get(name)
@@ -140,6 +144,8 @@ def load_settings(study: str, root: Path) -> Settings:
     arms = {}
     for name, table in content.get("arms", {}).items():
         arms[name] = _built(Arm, {"name": name} | table, f"{path.name} [arms.{name}]", problems)
+        if getattr(arms[name], "guide", 0) and not arms[name].guide_regions:
+            problems.append(f"{path.name} [arms.{name}]: guide needs guide_regions, where the evidence is to lie")
     profiles = {}
     for name in PROFILES:
         if name in content:
@@ -154,7 +160,6 @@ def load_settings(study: str, root: Path) -> Settings:
                         f"{path.name} [{name}.variants]: arm '{arm}' needs the phantoms '{asked}'{_near(asked, drawn)}"
                     )
     head = {"study": study, "name": path.stem, "arms": arms, "profiles": profiles} | content.get("study", {})
-    head["real"] = tuple(head.get("real", ()))
     settings = _built(Settings, head, f"{path.name} [study]", problems)
     if problems:
         raise SettingsError("\n".join(problems))

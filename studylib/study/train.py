@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,17 @@ class Workshop:
             self._regions[key] = prepare_masks(dataset, size, crop, missing=0)
         return self._regions[key]
 
+    def named_regions(self, dataset: Dataset, size: int, crop: str, names: Sequence[str]) -> np.ndarray:
+        """Where the regions of a set lie whose names begin with one of `names`, uint8 (N, size, size) of 0 and 1.
+
+        Raises ValueError naming the regions that there are, if one is unknown.
+        """
+        words = {name.split()[0]: value for value, name in dataset.regions.items() if value}
+        if unknown := [name for name in names if name not in words]:
+            raise ValueError(f"{dataset.name} has no region '{unknown[0]}'; it has {', '.join(words) or 'none'}")
+        values = [words[name] for name in names]
+        return np.isin(self.regions(dataset, size, crop), values).astype(np.uint8)
+
     def group_of(self, dataset: Dataset) -> np.ndarray:
         return dataset.groups(self.settings.group)
 
@@ -97,13 +108,15 @@ class Workshop:
             targets = shuffle_labels(labels, groups, np.random.default_rng([run.seed, SHUFFLE]))
         names = dataset.table["image"].to_numpy().astype(str)
         masks = prepare_masks(dataset, size, arm.crop) if segments(arm.model) else None
+        if arm.guide:
+            masks = self.named_regions(dataset, size, arm.crop, arm.guide_regions)
         examples = Examples(pixels, names, groups, parts, labels, targets, classes, masks)
         return self._spec(run, dataset, digest, examples, size), examples
 
     def _spec(self, run: Run, dataset: Dataset, digest: str, examples: Examples, size: int) -> FitSpec:
         arm, profile = run.arm, self.profile
         options = dict(arm.options) | {"image_size": size}
-        if examples.masks is None and (examples.outputs > 1 or arm.model == "staged"):
+        if not segments(arm.model) and (examples.outputs > 1 or arm.model == "staged"):
             options["outputs"] = examples.outputs
         return FitSpec(
             study=self.settings.study,
@@ -124,6 +137,8 @@ class Workshop:
             batch_size=profile.batch_size,
             learning_rate=arm.learning_rate or profile.learning_rate,
             precision=arm.precision or profile.precision,
+            augment=arm.augment,
+            guide=arm.guide,
             weights=begins_from(arm.model, options),
         )
 

@@ -21,10 +21,12 @@ from torch import nn
 from studylib.models.registry import build, segments
 from studylib.training.examples import Examples
 from studylib.training.features import frozen_features
+from studylib.training.guidance import GuidedClassifier
 from studylib.training.locks import lock
-from studylib.training.module import EpochOrder, as_input, loader
+from studylib.training.module import Classifier, EpochOrder, as_input, loader
+from studylib.training.precision import on_this_machine
 from studylib.training.result import Fit
-from studylib.training.segmentation import found_outlines, learner
+from studylib.training.segmentation import Segmenter, found_outlines
 from studylib.training.spec import FitSpec
 
 PRECISION = {"bf16": "bf16-mixed", "float32": "32-true"}
@@ -85,17 +87,19 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     partial.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(spec.seed)
     network = build(spec.model, **dict(spec.options)).to(memory_format=torch.channels_last)
-    inputs = examples.pixels if not hasattr(network, "trunk") else frozen_features(network, examples.pixels, spec, runs)
-    trained = network if not hasattr(network, "trunk") else network.trained()
+    cached = hasattr(network, "trunk") and not spec.augment  # what a trunk makes of a changed picture is made anew
+    inputs = frozen_features(network, examples.pixels, spec, runs) if cached else examples.pixels
+    trained = network.trained() if cached else network
     classifier = learner(trained, spec)
     targets = examples.targets if not segments(spec.model) else examples.masks
     train, validation = examples.rows("train"), examples.rows("validation")
-    batches = loader(inputs[train], targets[train], spec.batch_size, EpochOrder(len(train), spec.seed))
+    masks = examples.masks[train] if spec.guide else None
+    batches = loader(inputs[train], targets[train], spec.batch_size, EpochOrder(len(train), spec.seed), masks)
     trainer = pl.Trainer(
         max_epochs=spec.epochs,
         accelerator="auto",
         devices=1,
-        precision=PRECISION[spec.precision],
+        precision=PRECISION[on_this_machine(spec.precision)],
         deterministic=True,
         logger=False,
         enable_progress_bar=False,
@@ -113,6 +117,12 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     best = torch.load(trainer.checkpoint_callback.best_model_path, map_location="cpu", weights_only=False)
     classifier.load_state_dict(best["state_dict"])
     _write(spec, network, trained, classifier, examples, inputs, partial, best["epoch"] + 1)
+
+
+def learner(network: nn.Module, spec: FitSpec) -> Classifier:
+    """The network with the loss that it is trained by."""
+    kind = Segmenter if segments(spec.model) else GuidedClassifier if spec.guide else Classifier
+    return kind(network, spec)
 
 
 def _checkpoints(partial: Path):
@@ -146,7 +156,11 @@ def _write(spec, network, trained, classifier, examples, inputs, partial, best_e
     shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     for checkpoint in partial.glob("*.ckpt"):
         checkpoint.unlink()
-    values = spec.to_dict() | {"best_epoch": best_epoch, "weights_from": getattr(network, "weights_from", "none")}
+    values = spec.to_dict() | {
+        "best_epoch": best_epoch,
+        "weights_from": getattr(network, "weights_from", "none"),
+        "trained_in": on_this_machine(spec.precision),
+    }
     beside = partial / f"spec.{os.getpid()}"
     beside.write_text(json.dumps(values, indent=1, sort_keys=True))
     beside.rename(partial / "spec.json")

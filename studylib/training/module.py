@@ -11,22 +11,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from studylib.training.augmentation import augmented
 from studylib.training.spec import FitSpec
 
 
 class Batches(Dataset):
-    """Inputs and targets in memory; a whole batch is read at once. Images (N, S, S[, C]) uint8 become (n, 3, S, S) in
-    [0, 1].
+    """Inputs and targets in memory, with masks (N, S, S) where training needs them; a whole batch is read at once.
+    Images (N, S, S[, C]) uint8 become (n, 3, S, S) in [0, 1].
     """
 
-    def __init__(self, inputs: np.ndarray, targets: np.ndarray) -> None:
-        self.inputs, self.targets = inputs, torch.as_tensor(targets)
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray, masks: np.ndarray | None = None) -> None:
+        self.inputs = inputs
+        self.beside = [torch.as_tensor(each) for each in (targets, masks) if each is not None]
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitems__(self, rows: list[int]) -> tuple[Tensor, Tensor]:
-        return as_input(self.inputs[rows]), self.targets[rows]
+    def __getitems__(self, rows: list[int]) -> tuple[Tensor, ...]:
+        return as_input(self.inputs[rows]), *(each[rows] for each in self.beside)
 
 
 def as_input(pixels: np.ndarray) -> Tensor:
@@ -58,9 +60,15 @@ class EpochOrder(Sampler[int]):
         return iter(torch.randperm(self.n, generator=generator).tolist())
 
 
-def loader(inputs: np.ndarray, targets: np.ndarray, batch_size: int, order: EpochOrder | None = None) -> DataLoader:
+def loader(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    batch_size: int,
+    order: EpochOrder | None = None,
+    masks: np.ndarray | None = None,
+) -> DataLoader:
     """Batches in the order given, or as they stand."""
-    data = Batches(inputs, targets)
+    data = Batches(inputs, targets, masks)
     return DataLoader(data, batch_size=batch_size, sampler=order, collate_fn=lambda batch: batch)
 
 
@@ -115,17 +123,23 @@ class Classifier(pl.LightningModule):
         if hasattr(self.network, "begin_epoch"):
             self.network.begin_epoch(self.current_epoch, self.spec.warmup)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:
         reseed(self.spec.seed + self.global_step)  # what is random in a step follows from its number
+        if self.spec.augment:
+            batch = (augmented(batch[0]), *batch[1:])
         return self._step(batch, "training")
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, ...], _: int) -> None:
         self._step(batch, "validation")
 
-    def _step(self, batch: tuple[Tensor, Tensor], part: str) -> Tensor:
-        inputs, targets = batch
-        logits = self.network(inputs)
-        loss = self.loss(logits, targets)
+    def judged(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Logits of a batch and their loss."""
+        logits = self.network(batch[0])
+        return logits, self.loss(logits, batch[1])
+
+    def _step(self, batch: tuple[Tensor, ...], part: str) -> Tensor:
+        targets = batch[1]
+        logits, loss = self.judged(batch)
         sums = {"n": len(targets), "loss": float(loss) * len(targets), "right": self.right(logits, targets)}
         for name, value in sums.items():
             self._sums[f"{part}_{name}"] = self._sums.get(f"{part}_{name}", 0) + value

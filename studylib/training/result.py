@@ -69,3 +69,8 @@ class Fit:
     def best_epoch(self) -> int:
         """The epoch, counted from 1, whose weights were kept."""
         return self._kept["best_epoch"]
+
+    @property
+    def trained_in(self) -> str:
+        """The precision of training, "bf16" or "float32": what was asked for, as far as the machine computes in it."""
+        return self._kept["trained_in"]

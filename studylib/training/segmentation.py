@@ -8,10 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from studylib.models.registry import segments
 from studylib.training.examples import Examples
 from studylib.training.module import Classifier, as_input
-from studylib.training.spec import FitSpec
 
 
 class Segmenter(Classifier):
@@ -22,11 +20,6 @@ class Segmenter(Classifier):
 
     def right(self, logits: Tensor, targets: Tensor) -> float:
         return float(dice(logits[:, 0] > 0, targets > 0).sum())
-
-
-def learner(network: nn.Module, spec: FitSpec) -> Classifier:
-    """The network with the loss that it is trained by."""
-    return (Segmenter if segments(spec.model) else Classifier)(network, spec)
 
 
 def outline_loss(logits: Tensor, masks: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ class FitSpec:
     optimiser: str = "adam"
     learning_rate: float = 1e-3
     precision: str = "bf16"
+    augment: bool = False  # whether training pictures are moved and tinted at random
+    guide: float = 0.0  # weight of the penalty on evidence outside the masks of the examples
     weights: str = ""  # which file of pretrained weights the network begins from
 
     def to_dict(self) -> dict:
