@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from studylib.training.precision import on_this_machine
+
 CRM_CLASSES = (2, 5, 20)
+HALF = on_this_machine("bf16") == "bf16"  # emulated, one round would take longer than all the rest
 BF16 = "studylib+prepare bf16"
 COLUMNS = [
     "model", "batch", "size", "layers", "candidate", "methods", "ratio", "low", "high", "rounds", "peak_mib",
@@ -32,7 +35,8 @@ class Group:
 
 def groups() -> list[Group]:
     """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, and large
-    networks beside one of them: what they cost is shown by then, and each would add minutes.
+    networks beside one of them; three layers of other networks than ResNets beside the one that takes them in one go:
+    what the others cost is shown by then, and each would add minutes.
     """
     whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
     single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))
@@ -43,7 +47,11 @@ def groups() -> list[Group]:
         *(Group(name, 16, layers, peers=whole if layers == 1 else single) for name in resnets for layers in (1, 3)),
         Group("resnet18", 1, kind="scorecam"),
         Group("resnet18", 2, kind="curves"),
-        *(Group(name, 16, layers, peers=single) for name in ("mobilenet_v2", "densenet121") for layers in (1, 3)),
+        *(
+            Group(name, 16, layers, peers=single if layers == 1 else single[:1])
+            for name in ("mobilenet_v2", "densenet121")
+            for layers in (1, 3)
+        ),
         *(Group(name, 64, brief=True) for name in resnets),
         *(Group(name, 16, peers=single[:1], brief=True) for name in large),
         *(Group(name, 16, 3, brief=True) for name in large),
@@ -53,17 +61,18 @@ def groups() -> list[Group]:
 def rows_of(group: Group) -> Iterator[tuple[str, str]]:
     """Candidate and methods of each row that `candidates` measures, without building anything."""
     both = ("studylib", "studylib+prepare")
+    every = (*both, BF16) if HALF else both
     if group.kind == "maps":
-        yield from ((name, "all") for name in (both if group.brief else (*both, BF16)))
+        yield from ((name, "all") for name in (both if group.brief else every))
         yield from ((name, "gradcam") for name in both if _has_single(group))
         yield from group.peers
     elif group.kind == "crm":
         yield from ((name, crm_of(group.batch)) for name in ("studylib", "loop", "loop over batches"))
     elif group.kind == "scorecam":
-        yield from ((name, "scorecam") for name in (*both, BF16, "torchcam", "pytorch-grad-cam"))
+        yield from ((name, "scorecam") for name in (*every, "torchcam", "pytorch-grad-cam"))
         yield "studylib+prepare", "scorecam (all classes)"
     else:
-        yield from ((name, "deletion+insertion") for name in (*both, BF16, "torchcam"))
+        yield from ((name, "deletion+insertion") for name in (*every, "torchcam"))
         yield "quantus", "deletion"
 
 

@@ -45,7 +45,9 @@ def test_each_candidate_is_divided_by_the_passes_around_it():
     assert found == {"fast": [1 / 2, 3 / 3], "slow": [8 / 4, 8 / 4]}
 
 
-@pytest.mark.parametrize(("rounds", "low", "high"), [(7, 0, 6), (5, 0, 4), (9, 1, 7), (15, 3, 11), (1, 0, 0)])
+@pytest.mark.parametrize(
+    ("rounds", "low", "high"), [(7, 0, 6), (6, 0, 5), (5, 0, 4), (9, 1, 7), (15, 3, 11), (1, 0, 0)]
+)
 def test_the_interval_is_the_narrowest_pair_of_order_statistics_that_holds_95_percent(rounds, low, high):
     found = summed_up([float(x) for x in reversed(range(rounds))])
     assert (found.value, found.low, found.high, found.rounds) == ((rounds - 1) / 2, low, high, rounds)
@@ -163,4 +165,4 @@ def test_the_committed_table_keeps_to_its_columns():
     table = pd.read_csv(file)
     assert list(table.columns) == COLUMNS
     assert (table["low"] <= table["ratio"]).all() and (table["ratio"] <= table["high"]).all()
-    assert (table["rounds"] >= 7).all() and not table.duplicated(COLUMNS[:6]).any()
+    assert (table["rounds"] >= 6).all() and not table.duplicated(COLUMNS[:6]).any()

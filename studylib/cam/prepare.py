@@ -18,8 +18,9 @@ def prepare(model: nn.Module, *, dtype: torch.dtype | None = None) -> nn.Module:
     alone follows a convolution is folded into it: logits within 1e-5 of the largest in float32. Modules keep their
     names (a folded batch norm becomes an Identity), so `explain` finds the same layers. Hooks stay with the model.
 
-    dtype: torch.bfloat16 computes in that precision (logits then differ in the third digit); images may stay float32,
-    and logits come back as float32. Which batch norms follow which convolution is read by torch.fx; what it cannot
+    dtype: torch.bfloat16 computes in that precision (logits then differ in the third digit; a processor without such
+    instructions emulates them, many times slower than float32: `make doctor` says); images may stay float32, and
+    logits come back as float32. Which batch norms follow which convolution is read by torch.fx; what it cannot
     trace (control flow on values) is left unfolded. Raises TypeError for what is no module, ValueError for a
     dtype that is not floating point.
     """

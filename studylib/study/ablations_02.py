@@ -30,7 +30,7 @@ def ablations(fits: Fits, **how) -> dict[str, Estimate]:
         ("bf16_minus_float32", "none", "float32"),
         ("cam_minus_none_equal_time", "cam", "none_long"),
     ):
-        if fits.has(b):
+        if fits.has(b) and not (b == "float32" and fits.select(a)[0].fit.trained_in == "float32"):
             found[f"accuracy.group.{name}.test"] = compare.difference_of(fits, a, b, **how)
     if fits.has("originals", "group_originals"):
         augmented, plain = ("none", "group"), ("originals", "group_originals")

@@ -12,6 +12,7 @@ import torch
 from studylib.data.transforms import crop_to_brain
 from studylib.metrics.intervals import Estimate, mean_by
 from studylib.models.registry import build
+from studylib.training.precision import on_this_machine
 
 
 def interleaved(a: Callable[[], None], b: Callable[[], None], repeats: int) -> pd.DataFrame:
@@ -36,7 +37,8 @@ def ratio(a: Callable[[], None], b: Callable[[], None], how: str, repeats: int =
 def training_step(
     name: str, size: int, precision: str = "bf16", frozen: bool = False, batch: int = 32, **options
 ) -> Callable[[], None]:
-    """One training step on random pictures, gate on: forward, backward, Adam."""
+    """One training step on random pictures, gate on: forward, backward, Adam, in the precision that fits have here."""
+    half = on_this_machine(precision) == "bf16"
     model = build(name, image_size=size, **options).to(memory_format=torch.channels_last).train()
     if hasattr(model, "begin_epoch"):
         model.begin_epoch(2, 2)
@@ -46,7 +48,7 @@ def training_step(
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad])
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits = model(images)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 0].float(), labels)
         optimiser.zero_grad()

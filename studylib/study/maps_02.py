@@ -18,6 +18,7 @@ from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import Pictures, held_out, map_difference, map_mean, pictures_of
 from studylib.study.study import Study
 from studylib.study.train import Workshop
+from studylib.training.precision import on_this_machine
 
 FLOORS = ("centre", "brightest", "random_weights", "sobel", "random")
 
@@ -193,11 +194,10 @@ def costs(study: Study, fits: Fits, dataset: Dataset) -> dict[str, Estimate]:
     """Ratios of training steps and of inference, and milliseconds for crop, network and map of one picture."""
     size = study.profile.image_size
     none, cam = cost.training_step("brain", size, gate="none"), cost.training_step("brain", size, gate="cam")
-    full = cost.training_step("brain", size, "float32", gate="none")
-    found = {
-        "cost.epoch.cam_over_none": cost.ratio(cam, none, "training step, reading B over none"),
-        "cost.epoch.bf16_over_float32": cost.ratio(none, full, "training step, bf16 over float32"),
-    }
+    found = {"cost.epoch.cam_over_none": cost.ratio(cam, none, "training step, reading B over none")}
+    if on_this_machine("bf16") == "bf16":
+        full = cost.training_step("brain", size, "float32", gate="none")
+        found["cost.epoch.bf16_over_float32"] = cost.ratio(none, full, "training step, bf16 over float32")
     if fits.has("pretrained"):
         trunk = dict(fits.select("pretrained")[0].fit.spec.options)
         frozen = cost.training_step("frozen_trunk", trunk["image_size"], "float32", trunk=trunk["trunk"])

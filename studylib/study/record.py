@@ -5,8 +5,7 @@ high, n, groups,
                 unit, how[, p]}}}: the same bytes for the same run. Costs (names that begin with `cost.`) stand in
                 costs.json instead.
 provenance.json {commit, clean, packages, cores, accelerator, seconds: {section: s}, weights: {arm: where from},
-inputs}: no host,
-                path, user or date.
+                trained_in: {precision: how many networks}, inputs}: no host, path, user or date.
 verdicts.csv    one row a statement, columns of `claims.COLUMNS`.
 """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -47,6 +48,7 @@ class Study:
         self._figures: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
         self._weights: dict[str, str] = {}
+        self._precisions: Counter[str] = Counter()
         self._began = time.perf_counter()
         self._folder = self._open_folder()
 
@@ -93,6 +95,7 @@ class Study:
         """Every network that the settings ask for: finished ones are loaded, missing ones trained, a line each."""
         fits = self.workshop.fits(lambda line: print(line, flush=True))
         self._weights = {t.run.arm.name: t.fit.weights_from for t in fits if t.fit.weights_from != "none"}
+        self._precisions = Counter(t.fit.trained_in for t in fits)
         return fits
 
     def record(self, name: str, estimate: Estimate) -> Estimate:
@@ -257,6 +260,7 @@ class Study:
             "seconds": {k: round(v, 1) for k, v in self._seconds.items()}
             | {"notebook": round(time.perf_counter() - self._began, 1)},
             "weights": self._weights,
+            "trained_in": self._precisions,
             "figures": self._figures,
         }
         with record.explained(self.final):
