@@ -2,7 +2,7 @@
 
 Rows of one group (patient, slide, woman) are not independent: whole groups are resampled, never rows. Tests that give
 only a p value (Holm, McNemar, Wilcoxon, Kendall) stand in `comparisons`, sums of absolute values such as the ECE in
-`absolute_sums`; both are offered here under the same names.
+`absolute_sums`, AUROCs in `auroc_by_groups`; all are offered here under the same names.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from studylib.metrics.absolute_sums import absolute_sum_by
+from studylib.metrics.auroc_by_groups import auroc_by
 from studylib.metrics.comparisons import holm, mcnemar, sign_flip_p, trend, wilcoxon
 from studylib.metrics.estimates import RANGE, Estimate, Seed, bootstrapped, counted, exact, is_number, plural
 from studylib.metrics.resampling import drawer, finite_rows, group_codes, multiplicities, numbers, only, ratio
 
 __all__ = [
-    "Estimate", "absolute_sum_by", "difference_between", "difference_by", "exact", "groups_needed", "holm", "mcnemar",
-    "mean_by", "of_columns", "seed_range", "statistic_by", "t_interval", "trend", "two_level", "wilcoxon",
+    "Estimate", "absolute_sum_by", "auroc_by", "difference_between", "difference_by", "exact", "groups_needed",
+    "holm", "mcnemar", "mean_by", "of_columns", "seed_range", "statistic_by", "t_interval", "trend", "two_level",
+    "wilcoxon",
 ]  # fmt: skip
 
 Statistic = Callable[..., float]
@@ -64,7 +66,7 @@ def statistic_by(
     statistic: `(frame) -> float`, or, much faster, `(frame, weights) -> float` with a parameter named `weights`: how
     often each row was drawn (`of_columns` makes one). needs: columns that must be finite; other rows are left out and
     counted in `how`. Resamples in which the statistic is NaN are left out and counted too. Not for a sum of absolute
-    values (ECE): `absolute_sum_by`.
+    values (ECE): `absolute_sum_by`; for AUROCs `auroc_by`.
     """
     kept, left_out = finite_rows(table, needs)
     codes, names = group_codes(kept, group)

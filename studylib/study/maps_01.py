@@ -12,8 +12,7 @@ import pandas as pd
 from studylib.cam import explain
 from studylib.data.dataset import Dataset
 from studylib.metrics import floors, localisation
-from studylib.metrics.classification import auroc
-from studylib.metrics.intervals import Estimate, difference_by, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import Estimate, auroc_by, difference_by, mean_by
 from studylib.metrics.maps import defined, positive
 from studylib.study.cells_01 import CELL
 from studylib.study.fits import Fits, Trained
@@ -213,9 +212,8 @@ def deceptive(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     rows = rows.assign(wrong=(rows["correct"] == 0).astype(int), off=1 - rows["on_cell"], doubt=-rows["confidence"])
     rows = rows.assign(away=-(rows["energy_nucleus"] + rows["energy_cytoplasm"]))
     for name, column in (("energy", "away"), ("doubt", "doubt")):
-        found[f"agreement.{name}.auroc_for_error"] = statistic_by(
-            rows, of_columns(auroc, "wrong", column), how=f"AUROC of {name} (less on the cell) for a wrong name", **how
-        )
+        text = f"AUROC of {name} (less on the cell) for a wrong name"
+        found[f"agreement.{name}.auroc_for_error"] = auroc_by(rows, "wrong", column, how=text, **how)
     return found
 
 

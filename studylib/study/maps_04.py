@@ -8,15 +8,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from studylib.metrics import classification
 from studylib.metrics.intervals import (
     Estimate,
+    auroc_by,
     difference_between,
     difference_by,
     exact,
     mean_by,
-    of_columns,
-    statistic_by,
 )
 from studylib.study.fits import Fits
 from studylib.study.segmenting import (
@@ -182,9 +180,7 @@ def confidence_for_miss(table: pd.DataFrame, **how) -> Estimate:
     """AUROC with which low confidence tells that the map will miss the tumour (IoU below 0.01), all images."""
     rows = table.dropna(subset=["iou_p95"])  # each network's doubt against its own map
     rows = rows.assign(missed=(rows["iou_p95"] < BAD).astype(int), doubt=-rows["confidence"])
-    return statistic_by(
-        rows, of_columns(classification.auroc, "missed", "doubt"), how="AUROC of doubt for a miss", **how
-    )
+    return auroc_by(rows, "missed", "doubt", how="AUROC of doubt for a miss", **how)
 
 
 def against_methods(methods: pd.DataFrame, base: tuple[str, str], **how) -> dict[str, Estimate]:

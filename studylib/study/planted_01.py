@@ -15,16 +15,14 @@ import pandas as pd
 import torch
 
 from studylib.cam import explain, prepare
-from studylib.metrics.classification import auroc
 from studylib.metrics.faithfulness import insertion
 from studylib.metrics.intervals import (
     Estimate,
+    auroc_by,
     difference_between,
     difference_by,
     exact,
     mean_by,
-    of_columns,
-    statistic_by,
 )
 from studylib.metrics.localisation import energy_inside
 from studylib.study.fits import Fits, Trained
@@ -165,7 +163,7 @@ def told_apart(workshop: Workshop, fits: Fits, arm: str, **how) -> Estimate:
             tables.append(pd.DataFrame(row))
     table = pd.concat(tables, ignore_index=True).dropna(subset=["energy"])
     text = f"AUROC of CAM energy on the cue, networks with the shortcut {arm} against clean ones"
-    return statistic_by(table, of_columns(auroc, "bad", "energy"), how=text, **how)
+    return auroc_by(table, "bad", "energy", how=text, **how)
 
 
 def _probability(model: torch.nn.Module):

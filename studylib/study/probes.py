@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from studylib.data.transforms import crop_to_brain
-from studylib.metrics.classification import auroc
-from studylib.metrics.intervals import Estimate, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import Estimate, auroc_by, mean_by
 from studylib.study.train import Workshop
 
 SIZE = 128  # pixels at which uncropped pictures are probed
@@ -66,7 +65,7 @@ def probe(workshop: Workshop, rows: np.ndarray, features: np.ndarray, what: str,
     names = dataset.table["image"].to_numpy().astype(str)[rows]
     table = pd.DataFrame({"image": names, "label": labels, "score": scores, "group": groups})
     text = f"AUROC of a logistic regression on {what}, cross-validated by group"
-    return statistic_by(table, of_columns(auroc, "label", "score"), how=text, **how)
+    return auroc_by(table, "label", "score", how=text, **how)
 
 
 def whole_frames(workshop: Workshop) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from studylib.metrics import classification
-from studylib.metrics.intervals import Estimate, difference_between, difference_by, of_columns, statistic_by
+from studylib.metrics.intervals import Estimate, auroc_by, difference_between, difference_by, of_columns, statistic_by
 from studylib.study.cells_01 import is_abnormal
 from studylib.study.compare import paired
 from studylib.study.fits import Fits
@@ -32,15 +32,8 @@ def performance(table: pd.DataFrame, name: str, classes: Sequence[str], part: st
         )
         for key, measure in MEASURES.items()
     }
-    columns = [f"p_{c}" for c in classes]
-    scores = table[columns].to_numpy()
-    rows = table.assign(at=np.arange(len(table)))
-
-    def auroc(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
-        return classification.macro_auroc(frame["label"], scores[frame["at"]], weights)
-
-    found[f"auroc.{part}.{name}.test"] = statistic_by(
-        rows, auroc, how=f"AUROC of one class against the rest, mean, {name}", **how
+    found[f"auroc.{part}.{name}.test"] = auroc_by(
+        table, "label", [f"p_{c}" for c in classes], how=f"AUROC of one class against the rest, mean, {name}", **how
     )
     return found | _two_classes(table, name, classes, part, **how)
 
@@ -54,12 +47,10 @@ def _two_classes(table: pd.DataFrame, name: str, classes: Sequence[str], part: s
     measured = {
         "accuracy": of_columns(classification.accuracy, "label", "predicted"),
         "balanced_accuracy": of_columns(classification.balanced_accuracy, "label", "predicted"),
-        "auroc": of_columns(classification.auroc, "label", "score"),
     }
-    return {
-        f"binary.{key}.{part}.{name}.test": statistic_by(rows, m, how=f"{key.replace('_', ' ')}, {text}", **how)
-        for key, m in measured.items()
-    }
+    found = {key: statistic_by(rows, m, how=f"{key.replace('_', ' ')}, {text}", **how) for key, m in measured.items()}
+    found["auroc"] = auroc_by(rows, "label", "score", how=f"auroc, {text}", **how)
+    return {f"binary.{key}.{part}.{name}.test": estimate for key, estimate in found.items()}
 
 
 def everyone(fits: Fits, arms: Sequence[str], main: str, classes: Sequence[str], **how) -> dict[str, Estimate]:

@@ -12,6 +12,7 @@ from studylib.metrics import calibration, classification
 from studylib.metrics.intervals import (
     Estimate,
     absolute_sum_by,
+    auroc_by,
     difference_between,
     exact,
     mean_by,
@@ -226,12 +227,8 @@ def judged(fits: Fits, arms: Sequence[str], main: str) -> list[tuple[str, str]]:
 
 def ranking(fits: Fits, arm: str, classes: Sequence[str], **how) -> Estimate:
     """Mean over classes of the AUROC of one against the rest, unseen groups."""
-    columns = [f"p_{name}" for name in classes]
-
-    def auroc(table: pd.DataFrame, weights: np.ndarray | None = None) -> float:
-        return classification.macro_auroc(table["label"], table[columns].to_numpy(), weights)
-
-    return statistic_by(fits.predictions(arm), auroc, how="AUROC of one class against the rest, mean", **how)
+    text = "AUROC of one class against the rest, mean"
+    return auroc_by(fits.predictions(arm), "label", [f"p_{name}" for name in classes], how=text, **how)
 
 
 def accuracy_with_iou(tables: dict[tuple[str, str], pd.DataFrame]) -> tuple[Estimate, pd.DataFrame]:

@@ -7,15 +7,13 @@ import pandas as pd
 import torch
 
 from studylib.metrics import concentration, localisation
-from studylib.metrics.classification import auroc
 from studylib.metrics.intervals import (
     Estimate,
+    auroc_by,
     difference_between,
     difference_by,
     exact,
     mean_by,
-    of_columns,
-    statistic_by,
 )
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import as_images, class_maps, held_out
@@ -51,7 +49,7 @@ def peaks(workshop: Workshop, fits: Fits, arm: str, split: str = "group") -> pd.
 def emptiness(table: pd.DataFrame, column: str = "peak", **how) -> Estimate:
     """AUROC with which a map's peak tells correct positives from correct negatives; 0.5: no telling."""
     kept = table[table["outcome"].isin(["TP", "TN"])]
-    return statistic_by(kept, of_columns(auroc, "label", column), how=f"AUROC of {column}, TP against TN", **how)
+    return auroc_by(kept, "label", column, how=f"AUROC of {column}, TP against TN", **how)
 
 
 def false_alarms(table: pd.DataFrame, **how) -> Estimate:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from studylib.data.dataset import Dataset
-from studylib.metrics import classification, floors, localisation
+from studylib.metrics import floors, localisation
 from studylib.metrics.intervals import (
     Estimate,
+    auroc_by,
     difference_between,
     difference_by,
     exact,
@@ -103,14 +104,11 @@ def told_by(workshop: Workshop, features: np.ndarray, what: str, **how) -> tuple
     row = {"image": dataset.table["image"].to_numpy().astype(str), "group": groups, "label": labels}
     right = (scores.argmax(1) == labels).astype(float)
     common = (labels == np.bincount(labels).argmax()).astype(float)
-    table = pd.DataFrame(row | {"right": right, "common": common, "at": np.arange(len(labels))})
-
-    def auroc(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
-        return classification.macro_auroc(frame["label"], scores[frame["at"]], weights)
-
+    columns = {f"p_{c}": scores[:, c] for c in range(scores.shape[1])}
+    table = pd.DataFrame(row | columns | {"right": right, "common": common})
     text = f"logistic regression on {what}, cross-validated by group"
     gain = difference_by(table, "right", "common", how=f"accuracy minus the commonest class, {text}", **how)
-    return gain, statistic_by(table, auroc, how=f"AUROC of one class against the rest, {text}", **how)
+    return gain, auroc_by(table, "label", list(columns), how=f"AUROC of one class against the rest, {text}", **how)
 
 
 def shortcuts(
