@@ -43,6 +43,9 @@ def test_every_profile_of_every_study_reads():
         ("[arms.channel]", "[arm.channel]", "unknown table [arm]; did you mean 'arms'"),
         ("folds = 7 ", "#", "missing 1 required positional argument: 'folds'"),
         ('primary = "', 'primary = ', "02_brain_mri_cbam.toml"),
+        ("[arms.channel]\n", "[arms.channel]\nguide = 1.0\n", "guide needs guide_regions"),
+        ("[arms.channel]\n", '[arms.channel]\naugment = true\nguide = 1.0\nguide_regions = ["tumour"]\n',
+         "augment moves pictures, not masks"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(root, old, new, said):

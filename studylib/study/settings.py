@@ -7,6 +7,8 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from studylib.models.registry import segments
+
 PROFILES = ("quick", "standard", "paper")
 DATA = ("phantom", "real")
 
@@ -123,6 +125,18 @@ def _built(kind: type, table: dict, where: str, problems: list[str]):
         return None
 
 
+def _contradictions(arm: Arm | None) -> list[str]:
+    """What an arm asks for that does not go together."""
+    if arm is None:  # could not be built; that is a problem of its own
+        return []
+    found = []
+    if arm.guide and not arm.guide_regions:
+        found.append("guide needs guide_regions, where the evidence is to lie")
+    if arm.augment and (arm.guide or segments(arm.model)):
+        found.append("augment moves pictures, not masks: it goes neither with guide nor with a network that segments")
+    return found
+
+
 def studies(root: Path) -> list[str]:
     """Numbers of the studies that have settings, in order."""
     return sorted(path.name[:2] for path in (root / "notebooks").glob("[0-9][0-9]_*.toml"))
@@ -144,8 +158,7 @@ def load_settings(study: str, root: Path) -> Settings:
     arms = {}
     for name, table in content.get("arms", {}).items():
         arms[name] = _built(Arm, {"name": name} | table, f"{path.name} [arms.{name}]", problems)
-        if getattr(arms[name], "guide", 0) and not arms[name].guide_regions:
-            problems.append(f"{path.name} [arms.{name}]: guide needs guide_regions, where the evidence is to lie")
+        problems += [f"{path.name} [arms.{name}]: {text}" for text in _contradictions(arms[name])]
     profiles = {}
     for name in PROFILES:
         if name in content:
