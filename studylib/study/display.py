@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,12 @@ def show_table(table: pd.DataFrame, title: str = "") -> None:
     from IPython.display import HTML, display
 
     heading = f"<p><b>{html.escape(title)}</b></p>" if title else ""
-    display(HTML(f"<div>{STYLE}{heading}{shown.to_html(escape=True, border=0)}</div>"))
+    display(HTML(f"<div>{STYLE}{heading}{breakable(shown.to_html(escape=True, border=0))}</div>"))
+
+
+def breakable(table: str) -> str:
+    """HTML of a table whose row names may break behind a dot or an underscore, before they break within a word."""
+    return re.sub(r"<th>[^<]*</th>", lambda th: re.sub(r"(?<=\w[._])(?=\w)", "<wbr>", th[0]), table)
 
 
 def show_text(markdown: str) -> None:
