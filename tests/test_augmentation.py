@@ -62,6 +62,11 @@ def test_each_picture_is_changed_by_itself_and_one_seed_gives_one_answer():
     assert min(gaps) > 0.02
 
 
+def test_pictures_stay_on_their_device_and_in_their_type():
+    assert augmented(torch.zeros(2, 3, 8, 8, device="meta")).device.type == "meta"
+    assert augmented(torch.zeros(2, 3, 8, 8, dtype=torch.float64)).dtype == torch.float64
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.1])
 def test_a_spot_stays_where_limits_let_it_be(monkeypatch, shift):
     monkeypatch.setattr(augmentation, "SHIFT", shift)

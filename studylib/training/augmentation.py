@@ -14,12 +14,13 @@ def augmented(images: Tensor) -> Tensor:
 
     Drawn evenly and apart for every image: any rotation, either flip, scale 0.9 to 1.1, shift within 10 %, each channel
     times 0.9 to 1.1; what comes from outside mirrors the inside. For pictures without a right way up (cells, skin). The
-    numbers come from torch's generator. Source: the ledger's protocol of study 1, flip, rotation, 10 % of colour.
+    numbers come from torch's generator on the processor, wherever the images lie. Source: the ledger's protocol of
+    study 1, flip, rotation, 10 % of colour.
     """
     n, channels = images.shape[:2]
-    return (torch.clamp(_moved(images, _matrices(n)) * _evenly(n, channels, 1, 1, within=COLOUR), 0, 1)).contiguous(
-        memory_format=torch.channels_last
-    )
+    moved = _moved(images, _matrices(n).to(images))
+    tinted = moved * _evenly(n, channels, 1, 1, within=COLOUR).to(images)
+    return tinted.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def _evenly(*shape: int, within: float) -> Tensor:
