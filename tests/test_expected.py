@@ -48,3 +48,18 @@ def test_committed_quick_reports_are_as_expected(path):
 def test_every_quick_report_has_expectations():
     studies = {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.toml")}
     assert studies == {path.stem for path in (ROOT / "tests" / "expected").glob("*.json")}
+
+
+@pytest.mark.parametrize(("trained", "said"), [({"bf16": 2}, 1), ({"float32": 2}, 0)])
+def test_numbers_are_compared_within_one_precision_only(tmp_path, monkeypatch, capsys, trained, said):
+    report = tmp_path / "phantom-quick" / "01_name"
+    report.mkdir(parents=True)
+    (report / "metrics.json").write_text(json.dumps({"metrics": {"a": {"value": 0.9}}}))
+    (report / "provenance.json").write_text(json.dumps({"trained_in": trained}))
+    known = tmp_path / "01.json"
+    known.write_text(json.dumps({"trained_in": "bf16", "metrics": {"a": {"value": 0.5, "tolerance": 0.1}}}))
+    monkeypatch.setattr(expected, "expected_file", lambda _: known)
+    monkeypatch.setattr(expected, "reports_folder", lambda _: tmp_path)
+    monkeypatch.setattr(expected, "load_settings", lambda *_: type("S", (), {"name": "01_name"}))
+    assert len(expected.check("01")) == said
+    assert ("names alone" in capsys.readouterr().out) == (said == 0)

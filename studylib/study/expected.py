@@ -1,8 +1,9 @@
 """What a study's quick run is expected to find: each metric with a tolerance from the spread over seeds.
 
-tests/expected/NN.json {study, seeds, metrics: {name: {value, tolerance}}}. Bit equality between processors is not
-promised by torch; the spread over seeds (other phantoms, other networks) is what a number may move without meaning
-anything. A metric that is the same for every seed has tolerance 0 and must stay as it is.
+tests/expected/NN.json {study, seeds, trained_in, metrics: {name: {value, tolerance}}}. Numbers are compared where
+networks were trained in the precision that was measured, "bf16" or "float32"; elsewhere the names alone. Bit equality
+between processors is not promised by torch; the spread over seeds (other phantoms, other networks) is what a number may
+move without meaning anything. A metric that is the same for every seed has tolerance 0 and must stay as it is.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def values_of(report: Path) -> dict[str, float]:
         raise ReportError(f"no report in {report.parent.name}/{report.name}/; make it with `make reproduce`")
     rows = json.loads(path.read_text(encoding="utf-8"))["metrics"]
     return {name: math.nan if row["value"] is None else row["value"] for name, row in rows.items()}
+
+
+def precision_of(report: Path) -> str:
+    """What a report's networks were trained in: "bf16" where any was, else "float32"."""
+    told = json.loads((report / "provenance.json").read_text(encoding="utf-8")).get("trained_in", {})
+    return "bf16" if "bf16" in told else "float32"
 
 
 def spread(runs: list[dict[str, float]]) -> dict[str, dict[str, float | None]]:
@@ -70,7 +77,12 @@ def check(study: str) -> list[str]:
     if not path.is_file():
         raise ReportError(f"tests/expected/{study}.json is not there; `make expected STUDY={study}` measures it")
     report = reports_folder(find_root()) / "phantom-quick" / load_settings(study, find_root()).name
-    return compare(json.loads(path.read_text(encoding="utf-8"))["metrics"], values_of(report))
+    kept, found = json.loads(path.read_text(encoding="utf-8")), values_of(report)
+    metrics, here = kept["metrics"], precision_of(report)
+    if here != kept["trained_in"]:
+        print(f"study {study}: trained in {here}, tolerances are of {kept['trained_in']}: names alone are compared")
+        metrics = {name: {"value": None, "tolerance": None} for name in metrics}
+    return compare(metrics, found)
 
 
 def measure(study: str) -> Path:
@@ -82,7 +94,9 @@ def measure(study: str) -> Path:
         for seed in SEEDS:
             os.environ["STUDYLIB_REPORTS"] = str(Path(folder) / str(seed))
             try:
-                runs.append(values_of(report(study, "phantom", "quick", seed, force=True)))
+                made = report(study, "phantom", "quick", seed, force=True)
+                runs.append(values_of(made))
+                trained_in = precision_of(made)
             finally:
                 os.environ.pop("STUDYLIB_REPORTS")
                 if before is not None:
@@ -90,5 +104,5 @@ def measure(study: str) -> Path:
             print(f"seed {seed}: {len(runs[-1])} metrics", flush=True)
     path = expected_file(study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"study": study, "seeds": list(SEEDS), "metrics": spread(runs)})
+    write_json(path, {"study": study, "seeds": list(SEEDS), "trained_in": trained_in, "metrics": spread(runs)})
     return path
