@@ -37,7 +37,8 @@ def values_of(report: Path) -> dict[str, float]:
 
 def precision_of(report: Path) -> str:
     """What a report's networks were trained in: "bf16" where any was, else "float32"."""
-    told = json.loads((report / "provenance.json").read_text(encoding="utf-8")).get("trained_in", {})
+    told = json.loads((report / "provenance.json").read_text(encoding="utf-8"))
+    told = told.get("trained_in", ("bf16",))  # what reports were that do not say it
     return "bf16" if "bf16" in told else "float32"
 
 
