@@ -4,7 +4,7 @@ import pytest
 
 from studylib.data.dataset import DataError
 from studylib.data.importers.registry import IMPORTERS, import_release
-from studylib.models.registry import begins_from, segments
+from studylib.models.registry import begins_from, learns
 
 
 def test_importers_are_named_after_the_sets_of_the_catalogue():
@@ -17,5 +17,5 @@ def test_importers_are_named_after_the_sets_of_the_catalogue():
 
 def test_which_networks_segment_and_which_begin_from_a_file(monkeypatch):
     monkeypatch.delenv("STUDYLIB_WEIGHTS", raising=False)
-    assert segments("unet") and not segments("staged")
+    assert [learns(name) for name in ("unet", "detector", "staged")] == ["masks", "boxes", "labels"]
     assert begins_from("staged", {"architecture": "mobilenet_v2"}) == "" == begins_from("brain", {})

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,6 +74,18 @@ class Dataset:
         """Read the mask of image i, uint8 (H, W) with values of `regions`; None where the table names none."""
         path = self.table["mask_file"].iat[i]
         return read_mask(path, self.regions) if path else None
+
+    def relabelled(self, names: Mapping[str, str]) -> Dataset:
+        """Return the dataset with its classes renamed, several of them to one if need be; the fingerprint follows.
+
+        names: class -> new name, in whose order the new classes stand. Raises KeyError for a class that it lacks.
+        """
+        lacking = [name for name in self.classes if name not in names]
+        if lacking:
+            raise KeyError(f"{self.name}: nothing says what class '{lacking[0]}' is called (known: {', '.join(names)})")
+        table = self.table.assign(label=[names[label] for label in self.table["label"]])
+        classes = list(dict.fromkeys(new for old, new in names.items() if old in self.classes))
+        return replace(self, table=table, classes=classes, fingerprint="")
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Dataset:
         """Return the dataset of some rows, given as indices or as bool (N,); the fingerprint follows the rows."""

@@ -16,6 +16,8 @@ NETWORKS = {
     "brain_plain": "studylib.models.brain:plain_net",  # study 2, section 7: the initial convolutional network
     "staged": "studylib.models.staged:staged",  # pooling and a linear head: CAM is exact; lower part pretrained, fixed
     "unet": "studylib.models.unet:unet",  # told the outlines: the yardstick of study 4
+    "pyramid": "studylib.models.pyramid:pyramid",  # study 3: pooled classifier on joined levels of a feature pyramid
+    "detector": "studylib.models.detector:detector",  # study 3: RetinaNet's head on the same pyramid
     "frozen_trunk": "studylib.models.backbones:frozen_trunk",  # pretrained, not trained; pooling; a linear head
 }
 
@@ -29,9 +31,9 @@ def module_of(name: str) -> str:
     return NETWORKS[name].split(":")[0]
 
 
-def segments(name: str) -> bool:
-    """Whether the network `name` is trained on masks instead of labels."""
-    return name == "unet"
+def learns(name: str) -> str:
+    """What the network `name` is trained on: "labels", "masks" of the images, or "boxes" with a label each."""
+    return {"unet": "masks", "detector": "boxes"}.get(name, "labels")
 
 
 def begins_from(name: str, options: dict) -> str:
@@ -40,7 +42,7 @@ def begins_from(name: str, options: dict) -> str:
 
     if name == "frozen_trunk":
         return identity(options["trunk"])
-    if name == "staged" and options.get("pretrained", True):
+    if name in ("staged", "pyramid") and options.get("pretrained", True):
         from studylib.models.staged import ARCHITECTURES
 
         return identity(ARCHITECTURES[options["architecture"]].weights)

@@ -156,7 +156,7 @@ def staged(
     cut = names.index(made.cut) if made.cut else 0
     where = "none"
     if pretrained and made.weights:
-        where = load_weights(_nested(layers), made.weights, optional=tuple(names[cut:]))
+        where = load_weights(nested(layers), made.weights, optional=tuple(names[cut:]))
     if where in ("none", "scratch"):
         cut = 0
     else:
@@ -213,8 +213,8 @@ def _dropped(before: int, after: int) -> tuple[nn.Module, ...]:
     return nn.Linear(before, after), nn.ReLU(), nn.Dropout()
 
 
-def _nested(layers: OrderedDict[str, nn.Module]) -> nn.Module:
-    """The layers as one module whose weights have torchvision's names."""
+def nested(layers: OrderedDict[str, nn.Module]) -> nn.Module:
+    """Return the layers as one module whose weights have torchvision's names."""
     whole = nn.Module()
     for name, layer in layers.items():
         room, _, last = name.rpartition(".")

@@ -54,7 +54,7 @@ def held_out(workshop: Workshop, trained: Trained, variant: str = "") -> Picture
     """
     run = trained.run
     rows = np.flatnonzero(workshop.split(run).part == "test")
-    dataset = workshop.dataset(variant or run.arm.phantom)
+    dataset = workshop.dataset(variant or run.arm.variant)
     return pictures_of(workshop, dataset, rows, trained)
 
 
@@ -67,7 +67,7 @@ def pictures_of(
     spec = trained.fit.spec
     size = size or spec.image_size
     pixels, _ = workshop.pixels(dataset, size, spec.crop)
-    known = set(dataset.classes) == set(workshop.dataset(trained.run.arm.phantom).classes)
+    known = set(dataset.classes) == set(workshop.dataset(trained.run.arm.variant).classes)
     labels = workshop.labels(dataset)[0] if known else np.ones(len(dataset), int)
     chosen = dataset.select(rows)
     has_masks = "mask" in dataset.table and (chosen.table["mask_file"] != "").all()
@@ -134,7 +134,7 @@ def random_network(trained: Trained) -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(trained.run.seed + 1_000_003)
         spec = trained.fit.spec
-        scratch = {"pretrained": False} if spec.model == "staged" else {}
+        scratch = {"pretrained": False} if spec.model in ("staged", "pyramid") else {}
         model = build(spec.model, **dict(spec.options) | scratch)
     if hasattr(model, "begin_epoch"):
         model.begin_epoch(1, 0)

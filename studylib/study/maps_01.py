@@ -30,7 +30,7 @@ KEYS = ["image", "group", "label", "repeat"]
 def regions_of(workshop: Workshop, trained: Trained, part: str = "test", variant: str = "") -> np.ndarray:
     """Regions of the cells of a part, as the network's pictures are brought to the study's size, uint8 (N, S, S)."""
     spec, rows = trained.fit.spec, np.flatnonzero(workshop.split(trained.run).part == part)
-    dataset = workshop.dataset(variant or trained.run.arm.phantom)
+    dataset = workshop.dataset(variant or trained.run.arm.variant)
     return workshop.regions(dataset, workshop.profile.image_size, spec.crop)[rows]
 
 
@@ -76,7 +76,7 @@ def map_table(
     tables = []
     for t in fits.select(arm) if networks is None else networks:
         seen, regions = seen_by(workshop, t, part), regions_of(workshop, t, part)
-        named = region_names(workshop.dataset(t.run.arm.phantom))
+        named = region_names(workshop.dataset(t.run.arm.variant))
         e = explained(seen, methods, layers)
         row = told(seen, e) | {"repeat": t.run.repeat}
         for method, layer in e.maps:

@@ -42,12 +42,17 @@ def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int
 def load_study_data(
     settings: Settings, profile: Profile, data: str, runs: Path, seed: int = 0, variant: str = "plain"
 ) -> Dataset:
-    """The data set that a study trains on, validated. Raises DataError listing every problem."""
-    cache = runs / ".cache"
-    if data == "phantom" or variant != "plain":
+    """The data set that a study trains on, validated: phantoms, or real sets, joined or, where the study keeps them
+    apart, the first one and "real:NAME" the others. Raises DataError listing every problem.
+    """
+    cache, named = runs / ".cache", variant.removeprefix("real:")
+    if data == "phantom" or variant not in ("plain", f"real:{named}"):
         return load_dataset(phantom_folder(settings, profile, variant, seed, runs), cache=cache)
-    sets = [catalogue.load(name, group=settings.group, cache=cache) for name in settings.real]
-    return sets[0] if len(sets) == 1 else join_datasets("+".join(settings.real), sets)
+    wanted = [named] if named != variant else settings.real[:1] if settings.apart else settings.real
+    sets = [catalogue.load(name, group=settings.group, cache=cache) for name in wanted]
+    if settings.relabel:
+        sets = [one.relabelled(settings.relabel) for one in sets]
+    return sets[0] if len(sets) == 1 else join_datasets("+".join(wanted), sets)
 
 
 def load_external(settings: Settings, runs: Path) -> Dataset:

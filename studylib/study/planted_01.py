@@ -47,7 +47,7 @@ def revealing(workshop: Workshop, fits: Fits, cue: str, most: int, methods: Sequ
     """
     tables = []
     for t in fits.select(CUES[cue]):
-        variant = t.run.arm.phantom if cue in ("true", "either") else f"{t.run.arm.phantom}_free"
+        variant = t.run.arm.variant if cue in ("true", "either") else f"{t.run.arm.variant}_free"
         pictures = held_out(workshop, t, variant)
         regions = regions_of(workshop, t, variant=variant)
         at = regions == 1 if cue == "true" else cue_masks(workshop, t, variant)
@@ -76,15 +76,13 @@ def _has_trait(workshop: Workshop, trained: Trained, variant: str) -> np.ndarray
     return workshop.dataset(variant).table["trait_present"].to_numpy()[rows] == "1"
 
 
-def rates(table: pd.DataFrame, cue: str, **how) -> dict[str, Estimate]:
+def rates(table: pd.DataFrame, cue: str, methods: Sequence[str] = METHODS, **how) -> dict[str, Estimate]:
     """How often each method reveals and hides a cue, and the mean of its density's logarithm. table: `revealing`"""
     found = {}
-    for method in METHODS:
+    for method in methods:
         some = table[table["method"] == method].dropna(subset=["density"])
         if some.empty:
-            none = exact(
-                float("nan"), n=0, how=f"no picture with the cue ({cue}) was called abnormal, or none has a map"
-            )
+            none = exact(float("nan"), n=0, how=f"no picture with the cue ({cue}) was called so, or none has a map")
             found |= {f"{kind}.{cue}.{method.replace('++', 'pp')}.rate": none for kind in ("reveal", "hide")}
             continue
         rows = some.assign(revealed=(some["density"] >= REVEALED).astype(float),
@@ -128,18 +126,18 @@ def rate_table(found: dict[str, Estimate]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("map")
 
 
-def reliance(workshop: Workshop, fits: Fits, arm: str, **how) -> dict[str, Estimate]:
-    """Whether a network rests on its cue: share called abnormal with the cue minus without it, the cue set free."""
+def reliance(workshop: Workshop, fits: Fits, arm: str, said: str = "abnormal", **how) -> dict[str, Estimate]:
+    """Whether a network rests on its cue: share called positive (`said`) with the cue minus without, the cue free."""
     tables = []
     for t in fits.select(arm):
-        variant = f"{t.run.arm.phantom}_free"
+        variant = f"{t.run.arm.variant}_free"
         pictures, marks = held_out(workshop, t, variant), cue_masks(workshop, t, variant)
         with torch.inference_mode():
             called = t.fit.model()(as_images(pictures.pixels))[:, -1].numpy() > 0
         row = {"image": pictures.names, "group": pictures.groups, "called": called.astype(float)}
         tables.append(pd.DataFrame(row | {"cue": marks.any((1, 2))}))
     table = pd.concat(tables, ignore_index=True)
-    text = f"called abnormal with the cue minus without it, {arm}"
+    text = f"called {said} with the cue minus without it, {arm}"
     return {
         f"reliance.{arm}": difference_between(table[table["cue"]], table[~table["cue"]], "called", how=text, **how),
         f"reliance.{arm}.accuracy": mean_by(fits.predictions(arm), "correct", how=f"accuracy of {arm}", **how),

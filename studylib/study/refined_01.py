@@ -41,7 +41,7 @@ def pair(fits: Fits, main: str) -> tuple[str, str, str]:
 def judged(workshop: Workshop, trained: Trained, variant: str, names: tuple[str, ...]) -> pd.DataFrame:
     """One row a test picture: `correct`, and the share of the CAM of the class that was said on the named regions."""
     spec, pictures = trained.fit.spec, held_out(workshop, trained, variant)
-    dataset = workshop.dataset(variant or trained.run.arm.phantom)
+    dataset = workshop.dataset(variant or trained.run.arm.variant)
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     cell = workshop.named_regions(dataset, spec.image_size, spec.crop, names)[rows] == 1
     e = explain(trained.fit.model(), as_images(pictures.pixels), "cam", None, LAYER, batch_size=BATCH)

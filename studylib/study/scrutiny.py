@@ -140,8 +140,10 @@ def cue_energy(workshop: Workshop, fits: Fits, arm: str = "marker", **how) -> Es
     return difference_by(pd.concat(tables, ignore_index=True), "energy", "area", how=text, **how)
 
 
-def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free") -> np.ndarray:
-    """Where the cue lies on the test images of a network, bool (N, S, S), cropped and resized as the images."""
+def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free", column: str = "cue_mask") -> np.ndarray:
+    """Where the cue lies on the test images of a network (or what another column of masks holds), bool (N, S, S),
+    cropped and resized as the images.
+    """
     from dataclasses import replace
 
     from studylib.data.transforms import prepare_masks
@@ -149,21 +151,19 @@ def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free"
     dataset = workshop.dataset(variant)
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     chosen = dataset.select(rows)
-    files = [str(path) if name else "" for name, path in zip(chosen.table["cue_mask"], _beside(chosen), strict=True)]
-    cues = replace(
-        chosen, table=chosen.table.assign(mask=chosen.table["cue_mask"], mask_file=files), regions={1: "cue"}
-    )
+    files = [str(path) if name else "" for name, path in zip(chosen.table[column], _beside(chosen, column), strict=True)]
+    cues = replace(chosen, table=chosen.table.assign(mask=chosen.table[column], mask_file=files), regions={1: "cue"})
     size, crop = trained.fit.spec.image_size, trained.fit.spec.crop
     return prepare_masks(cues, size, crop, missing=0) > 0
 
 
-def _beside(dataset) -> list:
+def _beside(dataset, column: str) -> list:
     from pathlib import Path
 
     roots = [
         Path(file).parents[len(Path(image).parts) - 1] for file, image in dataset.table[["file", "image"]].to_numpy()
     ]
-    return [root / name for root, name in zip(roots, dataset.table["cue_mask"], strict=True)]
+    return [root / name for root, name in zip(roots, dataset.table[column], strict=True)]
 
 
 def masked_flips(model: torch.nn.Module, pixels: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:

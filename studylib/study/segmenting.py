@@ -52,7 +52,7 @@ def seen_by(workshop: Workshop, trained: Trained, part: str = "test") -> Seen:
     """The images of a part of a network's split, with masks at the profile's image size."""
     run, spec = trained.run, trained.fit.spec
     rows = np.flatnonzero(workshop.split(run).part == part)
-    dataset = workshop.dataset(run.arm.phantom)
+    dataset = workshop.dataset(run.arm.variant)
     pixels, _ = workshop.pixels(dataset, spec.image_size, spec.crop)
     pictures = pictures_of(workshop, dataset, rows, trained, size=workshop.profile.image_size)
     return Seen(trained, np.asarray(pixels[rows]), pictures)
@@ -254,7 +254,7 @@ def common(workshop: Workshop, trained: Trained, most: int):
     rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
 
     def at(other: Trained) -> Pictures:
-        return pictures_of(workshop, workshop.dataset(other.run.arm.phantom), rows, other)
+        return pictures_of(workshop, workshop.dataset(other.run.arm.variant), rows, other)
 
     return at
 

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from studylib.models.registry import segments
+from studylib.models.registry import learns
 
 PROFILES = ("quick", "standard", "paper")
 DATA = ("phantom", "real")
@@ -34,11 +34,18 @@ class Arm:
     augment: bool = False  # training pictures moved and tinted at random
     guide: float = 0.0  # weight of the penalty on the class's evidence outside `guide_regions`
     guide_regions: tuple[str, ...] = ()  # first words of the regions' names
+    box_regions: tuple[str, ...] = ()  # the same: what the box of a network that detects holds
     share: float = 1.0  # of the training groups
     data: str = ""  # "phantom" or "real": only there
     phantom: str = "plain"  # which phantom family variant: "plain", or one of the profile's variants
+    real: str = ""  # which of the study's real sets, where they are kept apart: the first unless named
     cost: float = 1.0  # time of a training pixel against other arms: longer fits begin first
     why: str = ""
+
+    @property
+    def variant(self) -> str:
+        """Which data set of the study it is trained on."""
+        return f"real:{self.real}" if self.real else self.phantom
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Settings:
     arms: dict[str, Arm]
     profiles: dict[str, Profile]
     phantom_unit: str = "patient"  # what a group of phantoms is
+    apart: bool = False  # whether the real sets are kept apart instead of joined
+    relabel: dict = field(default_factory=dict)  # class of a real set -> what the study calls it
     colour: bool = False  # whether networks see colour
     headline: dict = field(default_factory=dict)  # metric -> the words before its figure on the first screen
 
@@ -132,8 +141,10 @@ def _contradictions(arm: Arm | None) -> list[str]:
     found = []
     if arm.guide and not arm.guide_regions:
         found.append("guide needs guide_regions, where the evidence is to lie")
-    if arm.augment and (arm.guide or segments(arm.model)):
-        found.append("augment moves pictures, not masks: it goes neither with guide nor with a network that segments")
+    if arm.augment and (arm.guide or learns(arm.model) != "labels"):
+        found.append("augment moves pictures, not masks or boxes: it goes with networks that learn labels, unguided")
+    if (learns(arm.model) == "boxes") != bool(arm.box_regions):
+        found.append("box_regions, what a box is drawn around, go with a network that detects, and it needs them")
     return found
 
 
@@ -174,6 +185,9 @@ def load_settings(study: str, root: Path) -> Settings:
                     )
     head = {"study": study, "name": path.stem, "arms": arms, "profiles": profiles} | content.get("study", {})
     settings = _built(Settings, head, f"{path.name} [study]", problems)
+    for name, arm in arms.items():
+        if arm and arm.real and settings and not (settings.apart and arm.real in settings.real):
+            problems.append(f"{path.name} [arms.{name}]: real = '{arm.real}' is none of the sets that are kept apart")
     if problems:
         raise SettingsError("\n".join(problems))
     return settings

@@ -159,6 +159,14 @@ class Study:
             show_figure(fig, folder / name, text)
         self._figures[name] = text
 
+    @contextmanager
+    def apart(self, name: str):
+        """A folder of the report for what is not committed: of real people among `patients`. -> its path"""
+        folder = self._folder / ("patients" if self.data == "real" else "") / name
+        with record.explained(self.final):
+            folder.mkdir(parents=True, exist_ok=True)
+            yield folder
+
     def settle(self, *claims: str) -> None:
         """Judge statements by the ledger's rules on what was recorded so far, and show their rows."""
         for claim in claims:

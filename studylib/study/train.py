@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from studylib.data.bounding_boxes import boxes_of
 from studylib.data.dataset import Dataset
 from studylib.data.folds import make_split, options_of
 from studylib.data.splits import Split, shuffle_labels
 from studylib.data.transforms import prepare_masks
-from studylib.models.registry import begins_from, segments
+from studylib.models.registry import begins_from, learns
 from studylib.study.fits import Fits, Trained
 from studylib.study.material import load_study_data
 from studylib.study.plan import Run, runs_of
@@ -90,14 +91,14 @@ class Workshop:
         seed = run.seed if run.split == "random_images" else self.seed  # drawn anew a repeat, or cut once in folds
         given = {"folds": self.profile.folds, "fold": run.fold, "seed": seed, "group": self.settings.group}
         options = {name: value for name, value in given.items() if name in options_of(run.split)}
-        key = (run.split, run.arm.phantom, *options.values())
+        key = (run.split, run.arm.variant, *options.values())
         if key not in self._splits:
-            self._splits[key] = make_split(run.split, self.dataset(run.arm.phantom), **options)
+            self._splits[key] = make_split(run.split, self.dataset(run.arm.variant), **options)
         return self._splits[key]
 
     def examples(self, run: Run) -> tuple[FitSpec, Examples]:
         """The spec of a run and the rows that it is trained, chosen and tested on."""
-        arm, profile, dataset = run.arm, self.profile, self.dataset(run.arm.phantom)
+        arm, profile, dataset = run.arm, self.profile, self.dataset(run.arm.variant)
         size = arm.image_size or profile.image_size
         pixels, digest = self.pixels(dataset, size, arm.crop)
         labels, classes = self.labels(dataset)
@@ -107,16 +108,20 @@ class Workshop:
         if arm.labels == "shuffled":
             targets = shuffle_labels(labels, groups, np.random.default_rng([run.seed, SHUFFLE]))
         names = dataset.table["image"].to_numpy().astype(str)
-        masks = prepare_masks(dataset, size, arm.crop) if segments(arm.model) else None
-        if arm.guide:
+        masks = boxes = None
+        if learns(arm.model) == "masks":
+            masks = prepare_masks(dataset, size, arm.crop)
+        elif arm.guide:
             masks = self.named_regions(dataset, size, arm.crop, arm.guide_regions)
-        examples = Examples(pixels, names, groups, parts, labels, targets, classes, masks)
+        elif arm.box_regions:
+            boxes = boxes_of(self.named_regions(dataset, size, arm.crop, arm.box_regions), names)
+        examples = Examples(pixels, names, groups, parts, labels, targets, classes, masks, boxes)
         return self._spec(run, dataset, digest, examples, size), examples
 
     def _spec(self, run: Run, dataset: Dataset, digest: str, examples: Examples, size: int) -> FitSpec:
         arm, profile = run.arm, self.profile
         options = dict(arm.options) | {"image_size": size}
-        if not segments(arm.model) and (examples.outputs > 1 or arm.model == "staged"):
+        if learns(arm.model) == "labels" and (examples.outputs > 1 or arm.model in ("staged", "pyramid")):
             options["outputs"] = examples.outputs
         return FitSpec(
             study=self.settings.study,

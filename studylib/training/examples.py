@@ -14,7 +14,8 @@ class Examples:
 
     `labels` are the truth that predictions are compared with, `targets` what training and validation see: they
     differ only where labels were shuffled on purpose. `outputs` is the number of logits: one for two classes. masks:
-    (N, S, S) of 0 and 1, the targets of a network that segments.
+    (N, S, S) of 0 and 1, the targets of a network that segments; boxes: (N, 4) left, top, right, bottom in pixels, those
+    of a network that detects.
     """
 
     pixels: np.ndarray
@@ -25,10 +26,11 @@ class Examples:
     targets: np.ndarray
     classes: tuple[str, ...]
     masks: np.ndarray | None = None
+    boxes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        columns = ["pixels", "names", "groups", "parts", "labels", "targets"] + ["masks"] * (self.masks is not None)
-        lengths = {name: len(getattr(self, name)) for name in columns}
+        columns = ["pixels", "names", "groups", "parts", "labels", "targets", "masks", "boxes"]
+        lengths = {name: len(given) for name in columns if (given := getattr(self, name)) is not None}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"rows of a fit disagree in number: {lengths}")
         for part in ("train", "validation", "test"):
@@ -41,6 +43,11 @@ class Examples:
     @property
     def outputs(self) -> int:
         return 1 if len(self.classes) == 2 else len(self.classes)
+
+    @property
+    def boxed(self) -> np.ndarray | None:
+        """Targets of a network that detects, float32 (N, 5): class and box; None without boxes."""
+        return None if self.boxes is None else np.column_stack([self.targets, self.boxes]).astype(np.float32)
 
     def rows(self, part: str) -> np.ndarray:
         """Row numbers of a part, in the order of the table."""
@@ -65,6 +72,7 @@ class Examples:
         sha = hashlib.sha256()
         for column in (self.names, self.groups, self.parts, self.labels.astype(str), self.targets.astype(str)):
             sha.update("\n".join(column.tolist()).encode())
-        if self.masks is not None:
-            sha.update(np.ascontiguousarray(self.masks))
+        for given in (self.masks, self.boxes):
+            if given is not None:
+                sha.update(np.ascontiguousarray(given))
         return sha.hexdigest()[:16]

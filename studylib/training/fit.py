@@ -18,7 +18,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from studylib.models.registry import build, segments
+from studylib.models.registry import build, learns
+from studylib.training.detection import Detector, found_boxes
 from studylib.training.examples import Examples
 from studylib.training.features import frozen_features
 from studylib.training.guidance import GuidedClassifier
@@ -91,7 +92,7 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     inputs = frozen_features(network, examples.pixels, spec, runs) if cached else examples.pixels
     trained = network.trained() if cached else network
     classifier = learner(trained, spec)
-    targets = examples.targets if not segments(spec.model) else examples.masks
+    targets = {"masks": examples.masks, "boxes": examples.boxed}.get(learns(spec.model), examples.targets)
     train, validation = examples.rows("train"), examples.rows("validation")
     masks = examples.masks[train] if spec.guide else None
     batches = loader(inputs[train], targets[train], spec.batch_size, EpochOrder(len(train), spec.seed), masks)
@@ -121,8 +122,8 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
 
 def learner(network: nn.Module, spec: FitSpec) -> Classifier:
     """The network with the loss that it is trained by."""
-    kind = Segmenter if segments(spec.model) else GuidedClassifier if spec.guide else Classifier
-    return kind(network, spec)
+    kinds = {"masks": Segmenter, "boxes": Detector, "labels": GuidedClassifier if spec.guide else Classifier}
+    return kinds[learns(spec.model)](network, spec)
 
 
 def _checkpoints(partial: Path):
@@ -151,7 +152,7 @@ def _write(spec, network, trained, classifier, examples, inputs, partial, best_e
     history.drop(columns="seconds").to_csv(partial / "history.csv", index=False)
     seconds = {"epochs": [round(s, 3) for s in history["seconds"]], "total": round(history["seconds"].sum(), 3)}
     (partial / "seconds.json").write_text(json.dumps(seconds))
-    told = found_outlines if segments(spec.model) else predict
+    told = {"masks": found_outlines, "boxes": found_boxes, "labels": predict}[learns(spec.model)]
     told(trained.eval(), examples, inputs).to_csv(partial / "predictions.csv", index=False, float_format="%.6g")
     shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     for checkpoint in partial.glob("*.ckpt"):
