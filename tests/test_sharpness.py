@@ -122,6 +122,14 @@ def test_a_gate_tells_blurred_from_sharp(measure):
     assert sharpness.tells_blur(twice, gate, **HOW) == found
 
 
+def test_a_gate_that_refuses_one_class_more_often_is_shown():
+    test = by_hand([9.0, 9.0, 11.0, 9.0, 11.0, 11.0, 11.0, 11.0], "test").assign(label=[1, 1, 1, 0, 0, 0, 0, 0])
+    blurred = by_hand([1.0] * 8, "test", 49).assign(label=0)  # not asked about
+    table = pd.concat([by_hand([10.0]).assign(label=0), test, blurred])
+    e = sharpness.refused_by_label(table, sharpness.fit_gate(table), **HOW)["gate.laplacian.refused.by_label"]
+    assert e.value == pytest.approx(2 / 3 - 1 / 5) and e.n == 8
+
+
 def test_what_a_gate_is_worth_by_hand():
     train = by_hand([10.0, 11.0])
     test = pd.concat([by_hand([12.0, 11.0, 10.0], "test"), by_hand([9.0, np.nan, 8.0], "test", 49)])

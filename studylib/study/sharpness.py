@@ -20,7 +20,15 @@ import pandas as pd
 from studylib.data.blur import KERNELS, blur, check_images
 from studylib.data.spectrum import high_frequency_share
 from studylib.data.transforms import to_grey
-from studylib.metrics.intervals import Estimate, auroc_by, exact, mean_by, of_columns, statistic_by
+from studylib.metrics.intervals import (
+    Estimate,
+    auroc_by,
+    difference_between,
+    exact,
+    mean_by,
+    of_columns,
+    statistic_by,
+)
 from studylib.metrics.resampling import numbers, only
 from studylib.metrics.selective import (
     accepted_accuracy,
@@ -140,6 +148,17 @@ def tells_blur(table: pd.DataFrame, gate: Gate, **how) -> dict[str, Estimate]:
             text = f"AUROC of {gate.measure} for sharp pictures against the same with {_blurred(kernel)}"
             found[f"{name}.auroc.k{kernel}"] = auroc_by(both, "sharp", gate.measure, how=text, **how)
     return found
+
+
+def refused_by_label(table: pd.DataFrame, gate: Gate, **how) -> dict[str, Estimate]:
+    """Return the share refused of sharp test images of label 1 minus of label 0: a gate that sends one class home more
+    often changes who is judged, whatever it does for accuracy. table: with `label`, 0 or 1.
+    """
+    rows = _test(table).drop_duplicates(["image", "kernel"])
+    rows = rows[rows["kernel"] == SHARP].assign(refused=lambda t: (~gate.accepts(t)).astype(float))
+    text = f"share of sharp pictures refused, label 1 minus label 0, {_fitted(gate)}"
+    ones, zeros = (rows[only(rows, "label") == label] for label in (1, 0))
+    return {f"gate.{gate.measure}.refused.by_label": difference_between(ones, zeros, "refused", how=text, **how)}
 
 
 def worth(table: pd.DataFrame, gate: Gate, name: str = "", **how) -> dict[str, Estimate]:
