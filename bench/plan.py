@@ -34,9 +34,9 @@ class Group:
 
 
 def groups() -> list[Group]:
-    """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, and large
-    networks beside one of them; three layers of other networks than ResNets beside the one that takes them in one go:
-    what the others cost is shown by then, and each would add minutes.
+    """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, large networks
+    beside one of them, and three layers are ResNets' alone: what the others cost is shown by then, and each would add
+    minutes.
     """
     whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
     single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))
@@ -47,14 +47,9 @@ def groups() -> list[Group]:
         *(Group(name, 16, layers, peers=whole if layers == 1 else single) for name in resnets for layers in (1, 3)),
         Group("resnet18", 1, kind="scorecam"),
         Group("resnet18", 2, kind="curves"),
-        *(
-            Group(name, 16, layers, peers=single if layers == 1 else single[:1])
-            for name in ("mobilenet_v2", "densenet121")
-            for layers in (1, 3)
-        ),
+        *(Group(name, 16, peers=single) for name in ("mobilenet_v2", "densenet121")),
         *(Group(name, 64, brief=True) for name in resnets),
         *(Group(name, 16, peers=single[:1], brief=True) for name in large),
-        *(Group(name, 16, 3, brief=True) for name in large),
     ]
 
 
