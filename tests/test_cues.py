@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studylib.data.phantoms.cues import CORNERS, agreement, allot, allot_either, plant_lump, plant_marker
+from studylib.data.phantoms.cues import CORNERS, agreement, allot, allot_either, plant_frame, plant_lump, plant_marker
 
 
 @pytest.fixture
@@ -101,6 +101,14 @@ def test_marker_has_the_image_units_and_colours(disc):
 def test_marker_refuses_an_unknown_corner(disc):
     with pytest.raises(ValueError, match="top_left"):
         plant_marker(disc[0], np.random.default_rng(0), corners=["upper_left"])
+
+
+def test_frame_has_its_colour_and_width_and_changes_nothing_inside():
+    image = np.full((30, 40, 3), 9, np.uint8)
+    framed, mask = plant_frame(image, (1, 2, 3), width=0.1)  # 4 of 40 pixels
+    assert mask.sum() == 30 * 40 - 22 * 32 and (image == 9).all()
+    assert (framed[mask] == (1, 2, 3)).all() and (framed[~mask] == 9).all()
+    assert plant_frame(image, (1, 2, 3), width=0.0)[1].sum() == 30 * 40 - 26 * 36  # two pixels at least
 
 
 def test_lump_grows_on_the_surface_of_the_upper_half(disc):

@@ -23,12 +23,14 @@ def describe(name, rows):
 
 def test_rows_keep_the_order_of_the_cases(tmp_path):
     for processes in (1, 2):
-        folder = write_family(tmp_path / f"p{processes}", range(9), draw, describe, cue=True, processes=processes)
+        folder = write_family(
+            tmp_path / f"p{processes}", range(9), draw, describe, folders=("cue_masks",), processes=processes
+        )
         assert pd.read_csv(folder / "metadata.csv")["case"].tolist() == list(range(9))
         assert (folder / "cue_masks").is_dir() and '"rows": 9' in (folder / "dataset.json").read_text()
 
 
 def test_a_failure_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError, match="case 3"):
-        write_family(tmp_path / "x", range(9), partial(draw, fails=3), describe, cue=False)
+        write_family(tmp_path / "x", range(9), partial(draw, fails=3), describe)
     assert not list(tmp_path.iterdir())

@@ -18,6 +18,7 @@ FAMILIES = {
     "brain": "studylib.data.phantoms.brain:make_brain",
     "tumours": "studylib.data.phantoms.tumours:make_tumours",
     "cells": "studylib.data.phantoms.cells:make_cells",
+    "cervix": "studylib.data.phantoms.cervix:make_cervix",
 }
 
 

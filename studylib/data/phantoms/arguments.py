@@ -1,9 +1,13 @@
-"""Arguments of a phantom family: what is wrong is said in one sentence, with the nearest name that is known."""
+"""Arguments of a phantom family: what is wrong is said in one sentence, with the nearest name that is known; shares are
+given out evenly.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 
 def known_name(what: str, name: str | None, known: Iterable[str | None]) -> str | None:
@@ -32,6 +36,18 @@ def shares_of(what: str, shares: Mapping[str, float], known: Iterable[str]) -> d
     if not sum(shares.values()) > 0:
         raise ValueError(f"{what}: no kind has a share (known: {', '.join(known)})")
     return dict(shares)
+
+
+def spread(shares: Mapping[str, float], positive: np.ndarray, rng: np.random.Generator) -> list[str]:
+    """Give each patient a kind by its share, as evenly within each class as counts allow: neither tells the other."""
+    names, edges = list(shares), np.cumsum(list(shares.values())) / sum(shares.values())
+    found = np.empty(len(positive), dtype=object)
+    start = rng.random()
+    for label in (True, False):
+        rows = np.flatnonzero(positive == label)
+        places = (rng.permutation(len(rows)) + start) / max(len(rows), 1)
+        found[rows] = [names[min(int(np.searchsorted(edges, place, side="right")), len(names) - 1)] for place in places]
+    return found.tolist()
 
 
 def pair_of(what: str, pair: tuple[float, float], least: float, most: float | None) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from studylib.data.folder import write_png
 from studylib.data.phantoms import cues
-from studylib.data.phantoms.arguments import count, known_name, pair_of, shares_of
+from studylib.data.phantoms.arguments import count, known_name, pair_of, shares_of, spread
 from studylib.data.phantoms.family import write_family
 from studylib.data.phantoms.head import anatomy, looks
 from studylib.data.phantoms.head.slices import Patient, Slice, draw_patient, draw_slice
@@ -118,7 +118,8 @@ def make_brain(
     )
     draw = partial(_write_patient, recipe=recipe)
     describe = partial(_describe, recipe=recipe, patients=len(cases), strength=strength, mode=mode)
-    return write_family(root, cases, draw, describe, cue=bool(cue), processes=processes)
+    folders = ("cue_masks",) if cue else ()
+    return write_family(root, cases, draw, describe, folders=folders, processes=processes)
 
 
 def plan_cases(
@@ -163,18 +164,6 @@ def plan_cases(
         Case(p, CLASSES[0 if positive[p] else 1], plane_of[p], look_of[p], bool(has_lesion[p]), bool(has_cue[p]))
         for p in range(patients)
     ]
-
-
-def spread(shares: Mapping[str, float], positive: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """Give each patient a kind by its share, as evenly within each class as counts allow: neither tells the other."""
-    names, edges = list(shares), np.cumsum(list(shares.values())) / sum(shares.values())
-    found = np.empty(len(positive), dtype=object)
-    start = rng.random()
-    for label in (True, False):
-        rows = np.flatnonzero(positive == label)
-        places = (rng.permutation(len(rows)) + start) / max(len(rows), 1)
-        found[rows] = [names[min(int(np.searchsorted(edges, place, side="right")), len(names) - 1)] for place in places]
-    return found.tolist()
 
 
 def _write_patient(folder: Path, case: Case, recipe: Recipe) -> list[dict]:

@@ -106,7 +106,8 @@ def make_cells(
     cases = plan_cases(*counts, recipe, agreement, overlaps, amplitudes, planted=mode == "planted")
     draw = partial(_write_slide, recipe=recipe)
     describe = partial(_describe, recipe=recipe, slides=len(cases), strength=strength, mode=mode)
-    return write_family(root, cases, draw, describe, cue=bool(cue), processes=processes)
+    folders = ("cue_masks",) if cue else ()
+    return write_family(root, cases, draw, describe, folders=folders, processes=processes)
 
 
 def plan_cases(

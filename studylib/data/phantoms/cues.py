@@ -75,6 +75,20 @@ def plant_marker(
     return _mix(image, weight, _white(image) * 0.92 if brightness is None else brightness), mask
 
 
+def plant_frame(image: np.ndarray, colour: Sequence[float], width: float = 0.025) -> tuple[np.ndarray, np.ndarray]:
+    """Put a coloured frame around a picture, as a clinic's software does; return (image, its mask, bool (H, W)).
+
+    image: (H, W, 3), not changed; colour: red, green, blue in the image's units; width: share of the image's longer
+    side, at least 2 pixels.
+    """
+    pixels = max(2, round(width * max(image.shape[:2])))
+    mask = np.ones(image.shape[:2], dtype=bool)
+    mask[pixels:-pixels, pixels:-pixels] = False
+    framed = image.copy()
+    framed[mask] = colour
+    return framed, mask
+
+
 def plant_lump(
     image: np.ndarray, body: np.ndarray, rng: np.random.Generator, *, brightness: float, size: float = 0.045
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,18 +19,18 @@ def write_family(
     draw: Callable[[Path, object], list[Row]],
     describe: Callable[[str, list[Row]], dict],
     *,
-    cue: bool,
+    folders: Iterable[str] = (),
     processes: int = 1,
 ) -> Path:
     """Write what `draw` makes of each case, whole or not at all, and return the folder.
 
     draw: (folder, case) -> rows of the table; it can be pickled, and what it draws follows from the case. describe:
-    (name, all rows) -> dataset.json. cue: whether cue_masks/ is needed. FileExistsError where `root` exists.
+    (name, all rows) -> dataset.json. folders: needed beside images/ and masks/. FileExistsError where `root` exists.
     """
     root = Path(root)
     with FolderWriter(root) as folder:
-        if cue:
-            (folder.path / "cue_masks").mkdir()
+        for name in folders:
+            (folder.path / name).mkdir()
         if processes > 1:
             with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
                 parts = list(pool.map(draw, [folder.path] * len(cases), cases, chunksize=4))

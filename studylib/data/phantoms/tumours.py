@@ -98,7 +98,8 @@ def make_tumours(
     )
     draw = partial(_write_patient, recipe=recipe)
     describe = partial(_describe, recipe=recipe, patients=len(cases), strength=strength, mode=mode)
-    return write_family(root, cases, draw, describe, cue=bool(cue), processes=processes)
+    folders = ("cue_masks",) if cue else ()
+    return write_family(root, cases, draw, describe, folders=folders, processes=processes)
 
 
 def plan_cases(
