@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 import pandas as pd
 from scipy.fft import dctn
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from studylib.data.dataset import Dataset
 from studylib.data.images import read_image
@@ -43,20 +46,28 @@ def phash(image: np.ndarray) -> int:
     return int.from_bytes(bits.tobytes(), "big")
 
 
-@lru_cache(maxsize=32_768)  # about 40 MB when full; the digest in the key makes a changed file a new one
-def _signature(file: str, digest: str) -> tuple[int, bytes]:
-    """Return hash and thumbnail of a file."""
-    image = read_image(file)
+def signature(image: np.ndarray) -> tuple[int, bytes]:
+    """Return hash and thumbnail, 1024 bytes, of an image (H, W) or (H, W, 3), uint8."""
     return phash(image), thumbnail(image).tobytes()
 
 
+@lru_cache(maxsize=32_768)  # about 40 MB when full; the digest in the key makes a changed file a new one
+def _signature(file: str, digest: str) -> tuple[int, bytes]:
+    """Return hash and thumbnail of a file."""
+    return signature(read_image(file))
+
+
 def signatures(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashes, uint64 (n,), and the standardised thumbnails, float64 (n, 1024), of some rows.
+    """Return the hashes, uint64 (n,), and the standardised thumbnails, float64 (n, 1024), of some rows."""
+    files = dataset.table["file"].to_numpy()
+    return standardised([_signature(files[row], dataset.digests[row]) for row in rows])
+
+
+def standardised(found: Sequence[tuple[int, bytes]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes, uint64 (n,), and the standardised thumbnails, float64 (n, 1024), of signatures.
 
     A thumbnail has mean 0 and length 1, so that a product of two is their correlation; a flat one is all zero.
     """
-    files = dataset.table["file"].to_numpy()
-    found = [_signature(files[row], dataset.digests[row]) for row in rows]
     hashes = np.array([number for number, _ in found], dtype=np.uint64)
     pixels = np.array([np.frombuffer(data, dtype=np.uint8) for _, data in found], dtype=np.float64)
     pixels = pixels.reshape(len(found), SIDE * SIDE)
@@ -70,27 +81,46 @@ def hamming(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.bitwise_count(a[:, None] ^ b[None, :])
 
 
-def near_duplicates(
-    dataset: Dataset, rows_a: np.ndarray, rows_b: np.ndarray, bits: int = BITS, likeness: float = LIKENESS
+def alike(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], bits: int = BITS, likeness: float = LIKENESS
 ) -> pd.DataFrame:
-    """List the pairs (one row of `rows_a`, another of `rows_b`) that show the same picture.
+    """List the pairs of places in two lists of standardised signatures that show the same picture.
 
     A pair counts when at most `bits` of the 64 bits of the perceptual hashes differ and the 32 x 32 thumbnails
     correlate by at least `likeness`; the second condition tells the same picture from another head in the same pose.
-    Columns: row_a, row_b, bits, correlation. A row is no duplicate of itself; flat images correlate with nothing.
+    Columns: row_a, row_b, bits, correlation. Flat images correlate with nothing.
     """
-    rows_a, rows_b = np.asarray(rows_a, dtype=np.int64), np.asarray(rows_b, dtype=np.int64)
-    hashes_a, pixels_a = signatures(dataset, rows_a)
-    hashes_b, pixels_b = signatures(dataset, rows_b)
+    (hashes_a, pixels_a), (hashes_b, pixels_b) = a, b
     parts = []
-    for start in range(0, len(rows_a), 512):  # blocks keep the table of distances small
+    for start in range(0, len(hashes_a), 512):  # blocks keep the table of distances small
         distance = hamming(hashes_a[start : start + 512], hashes_b)
         i, k = np.nonzero(distance <= bits)
         correlation = np.einsum("ij,ij->i", pixels_a[start + i], pixels_b[k])
-        keep = (correlation >= likeness) & (rows_a[start + i] != rows_b[k])
-        parts.append((rows_a[start + i[keep]], rows_b[k[keep]], distance[i, k][keep], correlation[keep]))
+        keep = correlation >= likeness
+        parts.append((start + i[keep], k[keep], distance[i, k][keep], correlation[keep]))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [[], [], [], []]
     return pd.DataFrame(dict(zip(("row_a", "row_b", "bits", "correlation"), columns, strict=True)))
+
+
+def near_duplicates(
+    dataset: Dataset, rows_a: np.ndarray, rows_b: np.ndarray, bits: int = BITS, likeness: float = LIKENESS
+) -> pd.DataFrame:
+    """List the pairs (one row of `rows_a`, another of `rows_b`) that show the same picture, as `alike` does.
+
+    A row is no duplicate of itself.
+    """
+    rows_a, rows_b = np.asarray(rows_a, dtype=np.int64), np.asarray(rows_b, dtype=np.int64)
+    pairs = alike(signatures(dataset, rows_a), signatures(dataset, rows_b), bits, likeness)
+    if len(pairs):
+        pairs["row_a"], pairs["row_b"] = rows_a[pairs["row_a"]], rows_b[pairs["row_b"]]
+    return pairs[pairs["row_a"] != pairs["row_b"]].reset_index(drop=True)
+
+
+def clusters(count: int, pairs: pd.DataFrame) -> np.ndarray:
+    """Number the clusters of `count` images that chains of pairs (row_a, row_b) link, int (count,), by first image."""
+    ends = tuple(pairs[column].to_numpy(np.int64) for column in ("row_a", "row_b"))
+    links = csr_array((np.ones(len(pairs)), ends), shape=(count, count))
+    return connected_components(links, directed=False)[1]
 
 
 def contents(dataset: Dataset) -> np.ndarray:

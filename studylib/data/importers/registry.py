@@ -10,7 +10,9 @@ from studylib.data.dataset import DataError
 
 # name of the set -> the function that reads its release: (source, target, allow_missing, say) -> the folder it wrote
 IMPORTERS = {
+    "annocerv": "studylib.data.importers.annocerv:import_annocerv",
     "brain_figshare": "studylib.data.importers.figshare:import_figshare",
+    "cervix_types": "studylib.data.importers.mobileodt:import_mobileodt",
     "pap_herlev": "studylib.data.importers.herlev:import_herlev",
     "sipakmed": "studylib.data.importers.sipakmed:import_sipakmed",
 }
