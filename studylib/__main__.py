@@ -20,6 +20,7 @@ VERBS = {
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
     "data": "list the known data sets, check a folder in our layout, or import an owner's release",
+    "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
 }
@@ -59,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made["data"].add_argument("--to", help="for import: the folder to write (default $STUDYLIB_DATA/NAME)")
     made["data"].add_argument("--allow-missing", action="store_true", help="for import: files may be missing")
+    made["review"].add_argument("what", choices=("read",))
+    made["review"].add_argument("verdicts", nargs="+", metavar="VERDICTS.csv", help="one file a reader, two at most")
+    made["review"].add_argument(
+        "--key", required=True, metavar="KEY.csv", help="the key that was written with the sheet"
+    )
+    made["review"].add_argument("--allow-missing", action="store_true", help="count rows without a verdict")
     made["doctor"].add_argument("--deep", action="store_true", help="also compare checksums of weights and every image")
     return top
 
@@ -230,6 +237,12 @@ def _import(asked) -> int:
     import_release(name, source, target, allow_missing=asked.allow_missing, say=lambda line: print(line, flush=True))
     print(catalogue.licence(name))
     return 0
+
+
+def _review(asked) -> None:
+    from studylib.study.review import read_review
+
+    print(read_review(asked.verdicts, asked.key, allow_missing=asked.allow_missing).text())
 
 
 def _doctor(asked) -> None:

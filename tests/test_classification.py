@@ -149,3 +149,21 @@ def test_macro_auroc_as_scikit_learn_and_torchmetrics():
     )
     with pytest.raises(ValueError, match="indices from 0 to 3"):
         cls.macro_auroc(y + 1, p)
+
+
+def test_kappa_by_hand():
+    # 50 cases: both yes 20, both no 15, only the first 5, only the second 10: p_o 0.7, p_e 0.5 * 0.6 + 0.5 * 0.4 = 0.5
+    first = ["yes"] * 25 + ["no"] * 25
+    second = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
+    assert cls.cohen_kappa(first, second) == pytest.approx(0.4)
+    assert cls.cohen_kappa([0, 1], [1, 0]) == -1 and cls.cohen_kappa([0, 1, 2], [0, 1, 2]) == 1
+    assert math.isnan(cls.cohen_kappa([1, 1], [1, 1])) and math.isnan(cls.cohen_kappa([], []))
+    assert cls.cohen_kappa([1, 1, 1], [1, 0, 1]) == 0  # one who always says the same agrees by chance alone
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_kappa_as_scikit_learn(classes):
+    y, said, _, w = drawn(classes=classes, seed=classes)
+    assert cls.cohen_kappa(y, said) == pytest.approx(sk.cohen_kappa_score(y, said))
+    assert cls.cohen_kappa(y, said, w) == pytest.approx(sk.cohen_kappa_score(y, said, sample_weight=w))
+    assert cls.cohen_kappa(y, said, w) == pytest.approx(cls.cohen_kappa(np.repeat(y, w), np.repeat(said, w)))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studylib.metrics.estimates import bootstrapped, counted, digits, percentiles, plural
+from studylib.metrics.estimates import Estimate, at_the_edge, bootstrapped, counted, digits, percentiles, plural
 
 
 def made(draws, groups=12, left_out=0, **options):
@@ -54,3 +54,12 @@ def test_words():
         "undefined",
         "inf",
     ]
+
+
+def test_a_rate_at_the_edge_has_the_exact_binomial_bound():
+    none, all_ = (at_the_edge(Estimate(v, v, v, 30, 10, "woman", "x")) for v in (0.0, 1.0))
+    # of ten women none: 1 - 0.025 ** 0.1 = 0.308
+    assert (none.low, none.high) == (0, pytest.approx(0.3085, abs=1e-4))
+    assert (all_.low, all_.high) == (pytest.approx(0.6915, abs=1e-4), 1) and "exact bound" in all_.how
+    inside = Estimate(0.5, 0.4, 0.6, 30, 10, "woman", "x")
+    assert at_the_edge(inside) == inside

@@ -86,6 +86,18 @@ def positive_share_of_correct(labels: Any, predicted: Any, weights: Weights = No
     return _share(w[(y == guess) & (y == positive)].sum(), w[y == guess].sum())
 
 
+def cohen_kappa(first: Any, second: Any, weights: Weights = None) -> float:
+    """Return the agreement of two raters beyond chance, (p_o - p_e) / (1 - p_e) (Cohen 1960, eq. 1): 1 where they
+    always agree, 0 where as often as by chance; NaN where both always say one and the same.
+    """
+    one, two, w = _rows(first, second, weights)
+    names, codes = np.unique(np.concatenate([one, two]), return_inverse=True)
+    one, two = np.split(codes, 2)
+    shares = [np.bincount(side, w, len(names)) for side in (one, two)]
+    by_chance = _share((shares[0] * shares[1]).sum(), w.sum() ** 2)
+    return _share(_share(w[one == two].sum(), w.sum()) - by_chance, 1 - by_chance)
+
+
 def confusion(
     labels: Any, predicted: Any, weights: Weights = None, *, classes: Sequence[int] | int | None = None
 ) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -92,6 +92,17 @@ def bootstrapped(
     words += f"; {lost} undefined resamples {'left out' if usable else '(too many for an interval)'}" if lost else ""
     words += f"; indicative, {counted(groups, unit)}" if usable and groups < FEW else ""
     return Estimate(float(value), float(low), float(high), _images(tables, group), groups, unit, words)
+
+
+def at_the_edge(e: Estimate) -> Estimate:
+    """A rate with an interval where every group says 0 or every group 1, of which a bootstrap knows no width: the exact
+    binomial bound over groups (Clopper and Pearson 1934), 0.025 ** (1 / groups) from the edge.
+    """
+    if e.value not in (0.0, 1.0) or e.groups < 1:
+        return e
+    reach = 1 - 0.025 ** (1 / e.groups)
+    low, high = (0.0, reach) if e.value == 0 else (1 - reach, 1.0)
+    return replace(e, low=low, high=high, how=f"{e.how}; exact bound over groups, all of which agree")
 
 
 def _images(tables: list[pd.DataFrame], group: str) -> int:

@@ -8,13 +8,13 @@ carry the cue and were called abnormal by a network that rests on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 
 from studylib.cam import explain, prepare
+from studylib.metrics.estimates import at_the_edge
 from studylib.metrics.faithfulness import insertion
 from studylib.metrics.intervals import (
     Estimate,
@@ -94,17 +94,6 @@ def rates(table: pd.DataFrame, cue: str, methods: Sequence[str] = METHODS, **how
         said = f"{method} less dense on the cue ({cue}) than drawn blindly"
         found[f"hide.{cue}.{name}.rate"] = at_the_edge(mean_by(rows, "hidden", how=said, **how))
     return found
-
-
-def at_the_edge(e: Estimate) -> Estimate:
-    """A rate with an interval where every group says 0 or every group 1, of which a bootstrap knows no width: the exact
-    binomial bound over groups (Clopper and Pearson 1934), 0.025 ** (1 / groups) from the edge.
-    """
-    if e.value not in (0.0, 1.0) or e.groups < 1:
-        return e
-    reach = 1 - 0.025 ** (1 / e.groups)
-    low, high = (0.0, reach) if e.value == 0 else (1 - reach, 1.0)
-    return replace(e, low=low, high=high, how=f"{e.how}; exact bound over groups, all of which agree")
 
 
 def energy_minus_area(table: pd.DataFrame, method: str = "cam", **how) -> Estimate:
