@@ -41,9 +41,9 @@ def test_counts_by_hand():
     found = counted(SMALL)
     assert list(found.index) == ["cam", "crm"]
     expected = {"maps": 6, "meaningful": 1, "out_of_region": 1, "insufficient_coverage": 1, "wrong_label": 1,
-                "bad_image": 1, "undefined": 1, "misplaced": 4, "map_fault": 2, "of": 5}  # fmt: skip
+                "bad_image": 1, "undefined": 1, "misplaced": 4, "map_fault": 2, "judged": 5}  # fmt: skip
     assert found.loc["cam", list(expected)].to_dict() == expected
-    assert found.loc["crm", ["meaningful", "misplaced", "map_fault", "of"]].tolist() == [2, 3, 1, 5]
+    assert found.loc["crm", ["meaningful", "misplaced", "map_fault", "judged"]].tolist() == [2, 3, 1, 5]
     assert found["misplaced_share"].tolist() == [0.8, 0.6] and found["meaningful_share"].tolist() == [0.2, 0.4]
 
 

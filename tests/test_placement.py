@@ -94,7 +94,9 @@ def test_undefined_is_named_and_never_meaningful(maps, region, roi, why):
     assert found.undefined == [why] and said == "undefined"
     assert one(maps, region, roi, tolerance=9, least=0)[1] == "undefined"
     table = judged({"m": (maps[None], region[None])}, roi[None], image=["a"])
-    assert table["why"].tolist() == [why] and counted(table).loc["m", ["meaningful", "of", "undefined"]].tolist() == [
+    assert table["why"].tolist() == [why] and counted(table).loc[
+        "m", ["meaningful", "judged", "undefined"]
+    ].tolist() == [
         0,
         0,
         1,
@@ -146,7 +148,7 @@ def test_table_of_two_methods_by_hand():
     cam = table[table["method"] == "cam"]
     assert cam["verdict"].tolist() == ["meaningful", "out_of_region", "insufficient_coverage"]
     assert cam["coverage"].tolist() == [1, 1, 1 / 9] and cam["group"].tolist() == ["x", "x", "y"]
-    numbers = counted(table)[["meaningful", "misplaced", "of"]]
+    numbers = counted(table)[["meaningful", "misplaced", "judged"]]
     assert numbers.loc["cam"].tolist() == [1, 2, 3] and numbers.loc["crm"].tolist() == [3, 0, 3]
 
 

@@ -149,7 +149,7 @@ def test_missing_verdicts_are_refused_or_counted(tmp_path):
     with pytest.raises(ReviewError, match="first.csv: no verdict in row 2; fill them in"):
         read_review([path], key)
     review = read_review([path], key, allow_missing=True)
-    assert review.counts("first").loc["cam", ["maps", "undefined", "of", "misplaced"]].tolist() == [12, 1, 11, 9]
+    assert review.counts("first").loc["cam", ["maps", "undefined", "judged", "misplaced"]].tolist() == [12, 1, 11, 9]
     both = read_review([path, write_verdicts(tmp_path / "second.csv", CAM, CRM)], key, allow_missing=True)
     assert len(both.beside()) == 23 and "kappa, all verdicts: 1 " in both.text()
 

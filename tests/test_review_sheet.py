@@ -242,6 +242,22 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     assert len(calls) == 8 and not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault
+def test_a_key_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    real = review_sheet.write_rows
+
+    def full(path, columns, rows):
+        if "key" in path.name:
+            path.write_text("half a key")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, columns, rows)
+
+    monkeypatch.setattr(review_sheet, "write_rows", full)
+    with pytest.raises(ReportError, match="the disk is full"):
+        write(tmp_path / "r")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_sheet_is_written_again_but_verdicts_are_never_lost(tmp_path):
     folder = write(tmp_path / "r").parent
     before = contents(folder)

@@ -56,13 +56,13 @@ def flagged(table: pd.DataFrame) -> pd.DataFrame:
 
 def counted(table: pd.DataFrame, by: str = "method") -> pd.DataFrame:
     """Exact numbers, a row a method: maps, each verdict, undefined; then `misplaced` (all four faults) and `map_fault`
-    (the first two) `of` the judged ones, and their shares.
+    (the first two), how many were `judged`, and shares of these.
     """
     rows = flagged(table)
     numbers = rows.groupby(by, sort=False)[[*VERDICTS, "misplaced", "map_fault"]].sum().astype(int)
     maps, judged = (rows.groupby(by, sort=False)["misplaced"].agg(kind) for kind in ("size", "count"))
     found = pd.concat([maps.rename("maps"), numbers[list(VERDICTS)], (maps - judged).rename(UNDEFINED)], axis=1)
-    found = found.assign(misplaced=numbers["misplaced"], map_fault=numbers["map_fault"], of=judged)
+    found = found.assign(misplaced=numbers["misplaced"], map_fault=numbers["map_fault"], judged=judged)
     shares = {f"{name}_share": numbers[name] / judged.where(judged > 0) for name in ("misplaced", "meaningful")}
     return found.assign(**shares)
 

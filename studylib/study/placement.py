@@ -104,8 +104,11 @@ def constant(blob: Any, n: int, *, cut: float = CUT, areas: Any = None) -> tuple
     """
     from studylib.cam.regions import find_regions, matched_area  # they bring torch
 
-    maps = np.repeat(as_maps(np.asarray(blob)[None]), n, axis=0)
-    return maps, (find_regions(maps, "fraction", cut) if areas is None else matched_area(maps, areas)).masks
+    one = as_maps(np.asarray(blob)[None])
+    maps = np.repeat(one, n, axis=0)
+    if areas is not None:
+        return maps, matched_area(maps, areas).masks
+    return maps, np.repeat(find_regions(one, "fraction", cut).masks, n, axis=0)
 
 
 def choices(found: Placement, tolerances: Any = (0, 0.025, 0.05, 0.1), leasts: Any = (0.25, 0.5, 0.75)) -> pd.DataFrame:

@@ -28,7 +28,7 @@
   const show = () => {
     const done = places.filter((place) => verdict(...place)).length;
     const progress = document.getElementById("progress");
-    if (progress) progress.textContent = `${done} of ${places.length} maps judged`;
+    if (progress) progress.textContent = `${done} of ${places.length} maps judged${done < places.length ? "" : ": all of them"}`;
     for (const link of document.querySelectorAll("a[data-image]")) {
       const judged = ["A", "B"].filter((side) => verdict(link.dataset.image, side)).length;
       link.dataset.state = ["", "1 of 2", "✓ judged"][judged];

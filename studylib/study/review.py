@@ -121,7 +121,11 @@ class Review:
         return "\n".join(lines)
 
     def _of_both(self) -> str:
-        names = {"kappa": "kappa, all verdicts", "kappa.misplaced": "kappa, misplaced or not", "agreed": "agreed"}
+        names = {
+            "kappa": "kappa, all verdicts",
+            "kappa.misplaced": "kappa, misplaced or not",
+            "agreed": "the same verdict",
+        }
         lines = [f"{names[name]}: {estimate}" for name, estimate in self.agreement().items()]
         differ = self.disagreements()
         lines += [f"{len(differ)} maps on which {self.readers[0]} and {self.readers[1]} differ"]

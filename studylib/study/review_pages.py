@@ -83,10 +83,7 @@ verdict, or for the one whose answers have the focus; <kbd>A</kbd> and <kbd>B</k
 def image_page(sheet: Sheet, number: int, facts: Mapping[str, str], size: tuple[int, int]) -> str:
     """One photograph and its two maps. number: from 1; size: width and height of its pictures."""
     image = sheet.images[number - 1]
-    told = " · ".join(f"{escape(name)}: <strong>{escape(text)}</strong>" for name, text in facts.items())
-    told = f'<p class="facts">{told}</p>' if told else ""
-    picture = _picture(image, f"Photograph {number}", size)
-    views = [f'<section class="view"><h2>Photograph</h2>{picture}{told}</section>\n']
+    views = [_photograph(sheet, image, facts, number, size)]
     views += [_map(sheet, image, letter, number, size) for letter in SIDES]
     offered = "".join(f'<option value="{escape(reason)}"></option>' for reason in sheet.reasons)
     body = f"""<header class="short">
@@ -98,13 +95,9 @@ def image_page(sheet: Sheet, number: int, facts: Mapping[str, str], size: tuple[
 <div class="views">
 {"".join(views)}
 </div>
-<p class="scale">{_legend(sheet)}</p>
 {NO_SCRIPT}
 <p id="progress" role="status" aria-live="polite"></p>
 {_steps(sheet, number, "Photographs, again")}
-<details><summary>What each verdict means</summary>
-{_meanings()}
-</details>
 <datalist id="reasons">{offered}</datalist>"""
     return _document(sheet, f"Photograph {number} of {sheet.number}", body, image)
 
@@ -143,6 +136,18 @@ def _picture(name: str, alt: str, size: tuple[int, int]) -> str:
     return f'<img src="images/{name}.png" alt="{alt}" width="{size[0]}" height="{size[1]}">'
 
 
+def _photograph(sheet: Sheet, image: str, facts: Mapping[str, str], number: int, size: tuple[int, int]) -> str:
+    """The photograph alone, what is known of it, and what colours and verdicts mean."""
+    told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
+    return f"""<section class="view"><h2>Photograph</h2>{_picture(image, f"Photograph {number}", size)}
+{f'<dl class="facts">{told}</dl>' if told else ""}
+<p class="scale">{_legend(sheet)}</p>
+<details><summary>What each verdict means</summary>
+{_meanings()}
+</details></section>
+"""
+
+
 def _map(sheet: Sheet, image: str, letter: str, number: int, size: tuple[int, int]) -> str:
     """A map with the form that judges it; without a script the form stays hidden, since nothing would keep it."""
     picture = _picture(f"{image}_{letter.lower()}", f"Map {letter} over photograph {number}", size)
@@ -175,11 +180,11 @@ def _steps(sheet: Sheet, number: int, name: str) -> str:
 
 
 def _legend(sheet: Sheet) -> str:
-    share = f"{100 * sheet.cut:g} %"
+    share = f"{100 * sheet.cut:g}&nbsp;%"
     return (
         f'Colours: the map\'s value as a share of its highest, <span class="ramp"><span>{share}</span>'
-        f'<span class="colours" aria-hidden="true"></span><span>100 %</span></span>. The cyan line is the border of '
-        f"the region above {share}; below it the photograph is left as it is."
+        f'<span class="colours" aria-hidden="true"></span><span>100&nbsp;%</span></span>. The cyan line is the border '
+        f"of the region above {share}; below it the photograph is left as it is."
     )
 
 
@@ -191,4 +196,4 @@ def _meanings() -> str:
     same = " and ".join(f"<em>{words(fault)}</em>" for fault in IMAGE_FAULTS)
     return f"""<table class="meanings"><tbody>
 {rows}</tbody></table>
-<p>{same[0].upper()}{same[1:]} are faults of the photograph: give the same for both of its maps.</p>"""
+<p>Give {same} to both maps: they are faults of the photograph.</p>"""

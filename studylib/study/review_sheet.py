@@ -91,8 +91,11 @@ def write_review(
         empty = {"verdict": "", "reason": "", "comment": "", "sheet": sheet.name}
         write_rows(new / "verdicts.csv", COLUMNS, [{k: row[k] for k in ("image", "side")} | empty for row in opened])
         beside = key.with_name(f".{key.name}.{os.getpid()}")
-        write_rows(beside, KEY_COLUMNS, [{"sheet": sheet.name} | row for row in opened])
-        beside.replace(key)
+        try:
+            write_rows(beside, KEY_COLUMNS, [{"sheet": sheet.name} | row for row in opened])
+            beside.replace(key)
+        finally:
+            beside.unlink(missing_ok=True)
     return folder / "index.html"
 
 
