@@ -34,9 +34,9 @@ class Group:
 
 
 def groups() -> list[Group]:
-    """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, large networks
-    beside one of them, and three layers are ResNets' alone: what the others cost is shown by then, and each would add
-    minutes.
+    """Everything, the quick ones first. Other libraries' whole sets of maps stand at the last layer only, large
+    networks beside one of them, and three layers are ResNets' alone: what the others cost is shown by then, and each
+    would add minutes.
     """
     whole = (("torchcam", "all"), ("pytorch-grad-cam", "all"), ("captum", "gradcam"))
     single = (("torchcam", "gradcam"), ("pytorch-grad-cam", "gradcam"), ("captum", "gradcam"))

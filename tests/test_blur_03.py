@@ -15,7 +15,7 @@ from studylib.study.heads_03 import BEST, Frozen, converged, level_means
 
 
 class Shop:
-    """A workshop of one set of random photographs: smooth patches under fine texture, whose strength tells the class."""
+    """A workshop of one set of photographs: smooth patches under fine texture, whose strength tells the class."""
 
     def __init__(self, folder, n=60, seed=0):
         rng = np.random.default_rng(seed)

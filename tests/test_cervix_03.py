@@ -11,8 +11,10 @@ from studylib.study import cervix_03
 
 def photographs(reasons=("", "", "large_polyp", "type_3_out_of_sight", "")):
     label = ["not_treatable" if r else "treatable" for r in reasons]
-    table = pd.DataFrame({"image": [f"images/{i}.png" for i in range(len(label))], "label": label, "reason": reasons,
-                          "group": ["a", "a", "b", "c", "d"][: len(label)], "mask_file": ["x", "", "x", "x", ""]})  # fmt: skip
+    table = pd.DataFrame({
+        "image": [f"images/{i}.png" for i in range(len(label))], "label": label, "reason": reasons,
+        "group": list("aabcd")[: len(label)], "mask_file": ["x", "", "x", "x", ""][: len(label)],
+    })  # fmt: skip
 
     class Set:
         name, regions, classes = "cervix", {1: "cervix"}, ["not_treatable", "treatable"]

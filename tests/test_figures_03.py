@@ -40,8 +40,8 @@ def test_heat_has_a_row_a_map_the_photograph_below_and_outlines():
 
 
 def test_blur_shows_each_level_with_its_interval():
-    found = {f"blur.k{k}.{m}": Estimate(v, v - 0.1, v + 0.1, 9, 9, "woman", "") for k, v in ((1, 0.8), (19, 0.6), (49, 0.3))
-             for m in ("accuracy", "auroc", "called_positive")}  # fmt: skip
+    levels, names = ((1, 0.8), (19, 0.6), (49, 0.3)), ("accuracy", "auroc", "called_positive")
+    found = {f"blur.k{k}.{m}": Estimate(v, v - 0.1, v + 0.1, 9, 9, "woman", "") for k, v in levels for m in names}
     fig = figures_03.blur(found, "t")
     assert len(fig.axes) == 3
     line = fig.axes[0].lines[0]

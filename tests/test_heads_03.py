@@ -38,7 +38,9 @@ def frozen(n: int = 120, seed: int = 0, signal: float = 1.5) -> Frozen:
 
 def test_choices_of_levels():
     assert len(SUBSETS) == 31 and len(set(SUBSETS)) == 31 and all(levels in SUBSETS for levels in SEVEN)
-    assert heads_03.short(BEST) == "p3p6p7" and heads_03.title(BEST) == "P3+P6+P7" and heads_03.title(LEVELS) == "P3..P7"
+    assert (
+        heads_03.short(BEST) == "p3p6p7" and heads_03.title(BEST) == "P3+P6+P7" and heads_03.title(LEVELS) == "P3..P7"
+    )
     means = np.arange(10.0).reshape(1, 5, 2)
     assert chosen(means, ("P7", "P3")).tolist() == [[0, 1, 8, 9]]
 

@@ -8,8 +8,9 @@ import numpy as np
 
 
 def boxes_of(masks: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The smallest box around each mask. masks: (N, H, W) of 0 and 1; names: of the images -> float32 (N, 4): left, top,
-    right, bottom, the last two one past the last pixel. Raises ValueError naming the first image without the object.
+    """The smallest box around each mask. masks: (N, H, W) of 0 and 1; names: of the images -> float32 (N, 4): left,
+    top, right, bottom, the last two one past the last pixel. Raises ValueError naming the first image without the
+    object.
     """
     columns, rows = masks.any(1), masks.any(2)
     empty = np.flatnonzero(~rows.any(1))

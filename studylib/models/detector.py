@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -34,7 +33,9 @@ class PyramidDetector(nn.Module):
     """RetinaNet's head on P3 to P7. images: (N, 3, S, S) in [0, 1] -> logits (N, classes), of the best box of each
     class: the box of the highest score survives every suppression of overlapping ones, so it needs none.
 
-    As torchvision's `retinanet_resnet50_fpn_v2`: group norm in the head, generalised IoU as the loss of boxes.
+    As torchvision's `retinanet_resnet50_fpn_v2`, generalised IoU as the loss of boxes, but for the head's convolutions: no
+    group norm, which takes away how bright and how coarse an object is as a whole, and weights of He (2015) instead of a
+    deviation of 0.01, with which the class is not learned within the few steps that a start from scratch has here.
     """
 
     def __init__(self, made: Backbone, classes: int) -> None:
@@ -45,9 +46,11 @@ class PyramidDetector(nn.Module):
         self.upper, self.weights_from = made.upper, made.weights_from
         self.anchors = AnchorGenerator(SIZES, RATIOS)
         channels, each = made.upper.channels, self.anchors.num_anchors_per_location()[0]
-        norm = partial(nn.GroupNorm, 32 if channels >= 256 else max(1, channels // 8))
-        self.head = RetinaNetHead(channels, each, classes, norm_layer=norm)
+        self.head = RetinaNetHead(channels, each, classes)
         self.head.regression_head._loss_type = "giou"
+        for part in (self.head.classification_head, self.head.regression_head):
+            for block in part.conv:
+                nn.init.kaiming_normal_(block[0].weight, nonlinearity="relu")
         self.matcher = Matcher(0.5, 0.4, allow_low_quality_matches=True)
 
     def _read(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:

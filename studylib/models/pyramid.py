@@ -46,7 +46,8 @@ class PyramidMaps(nn.Module):
     where no stage is frozen -> the chosen levels joined, (N, channels * len(levels), h, w), h and w of the finest.
 
     shapes: (C, h, w) of the frozen stages; stages: the rest, trained. P6 is a convolution of C5, P7 of P6 behind a ReLU
-    (Lin 2017; the source prints P7 without the ReLU, and C4 where P3 needs C3). Levels are brought to one size by repeating pixels, which leaves their mean as it is where sizes divide.
+    (Lin 2017; the source prints P7 without the ReLU, and C4 where P3 needs C3). Levels are brought to one size by
+    repeating pixels, which leaves their mean as it is where sizes divide.
     """
 
     def __init__(
@@ -221,4 +222,3 @@ def on_levels(network: nn.Module, levels: Sequence[str], weight: Tensor, bias: T
     trunk = getattr(network, "trunk", nn.Sequential())
     shift = (network.mean.flatten().tolist(), network.std.flatten().tolist())
     return StagedClassifier(trunk, joined, head, shift, getattr(network, "weights_from", "none")).eval()
-

@@ -1,5 +1,5 @@
-"""Regions of CAM and CRM in study 3: how large they are at a share of the maximum, what a lower cut does, and how much of
-the difference is that one map is the other's square.
+"""Regions of CAM and CRM in study 3: how large they are at a share of the maximum, what a lower cut does, and how much
+of the difference is that one map is the other's square.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def cuts(looked: Sequence[Looked], heads: Sequence[Mapping], values: Sequence[fl
 
 
 def lower_cut(table: pd.DataFrame, **how) -> dict[str, Estimate]:
-    """Coverage, IoU, precision and area at 10 % of the maximum minus at the source's 20 %, images named right, paired."""
+    """Coverage, IoU, precision and area at 10 % of the maximum minus at the source's 20 %, named right, paired."""
     low, high = (table[(table["cut"] == cut) & (table["correct"] == 1)] for cut in (0.1, CUT))
     found = {}
     for name in ("coverage", "iou", "precision", "area"):
@@ -56,8 +56,8 @@ def lower_cut(table: pd.DataFrame, **how) -> dict[str, Estimate]:
 
 
 def squaring(looked: Sequence[Looked], heads: Sequence[Mapping], levels=BEST) -> pd.DataFrame:
-    """Of images named right the ratio of areas at CUT, CRM over CAM (`seen`), and of the positive part of CAM squared over
-    CAM (`predicted`): what squaring alone does.
+    """Of images named right the ratio of areas at CUT, CRM over CAM (`seen`), and of the positive part of CAM squared
+    over CAM (`predicted`): what squaring alone does.
     """
     tables = []
     for seen, made in zip(looked, heads, strict=True):

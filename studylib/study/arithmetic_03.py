@@ -267,6 +267,7 @@ def numbers() -> dict[str, Estimate]:
         "blur.k49.called_least": exact(called.min(), how="least share called positive, 75 of 207 right"),
         "blur.k49.called_most": exact(called.max(), how="largest share called positive, 75 of 207 right"),
     }  # fmt: skip
+    found |= _of_table_2()
     for name, (k, n) in right_of().items():
         found[f"accuracy.{_key(name)}"] = wilson(k, n)
     for name, row in comparisons_table().iterrows():
@@ -275,6 +276,30 @@ def numbers() -> dict[str, Estimate]:
         found[f"{rival}.nested_p"] = exact(row["paired p, nested"], how=f"McNemar at its best, {name}")
         found[f"{rival}.decided_up_to"] = exact(row["decided up to"], how="images on which just one is right, p < .05")
     return {f"source.{name}": e for name, e in (found | reviewed()).items()}
+
+
+def stated() -> dict[str, float]:
+    """The seven accuracies of table 2 by model, to stand beside ours."""
+    return {name: accuracy for name, (accuracy, _) in TABLE_2.items()}
+
+
+def _of_table_2() -> dict[str, Estimate]:
+    """How many sizes around 20 % have a confusion matrix for each model's two numbers, and how many models have one
+    under each reading of F1; the number of images, and the share of the test set whose size fits the best accuracy.
+    """
+    sizes, found, fits = (205, 206, TEST, 208), {}, dict.fromkeys(READINGS, 0)
+    for name, (accuracy, f1) in TABLE_2.items():
+        with_one = sum(len(matrices(n, accuracy, f1)) > 0 for n in sizes)
+        found[f"matrices.{_key(name).replace('_', '')}"] = exact(with_one, n=len(sizes), how=f"sizes, {name}")
+        for reading in READINGS:
+            likely = (matrices(n, accuracy, f1, reading)["positives"].between(50, 75).any() for n in sizes)
+            fits[reading] += any(likely)
+    text = "of seven models, a matrix of 205 to 208 images with 50 to 75 positives"
+    found["f1_fits.positive"] = exact(fits["positive"], n=len(TABLE_2), how=f"{text}, F1 of not treatable")
+    others = max(fits[reading] for reading in READINGS[1:])
+    found["f1_fits.other"] = exact(others, n=len(TABLE_2), how=f"{text}, the other reading of F1 that fits most")
+    found["images"] = exact(IMAGES, n=IMAGES, how="729 and 304")
+    return found | {"test_share": exact(TEST / IMAGES, n=IMAGES, how=f"{TEST} of {IMAGES:,}")}
 
 
 def _key(name: str) -> str:

@@ -134,10 +134,8 @@ class Blurred:
         made = []
         for of in self.frozens:
             versions = [of.means, *(self.means(of, f"blur {k}", partial(blur, kernel=k)) for k in BLURS)]
-            stacked = Frozen(
-                of.trained, np.concatenate(versions), np.tile(of.labels, len(versions)), np.tile(of.part, len(versions)),
-                np.tile(of.names, len(versions)), np.tile(of.groups, len(versions)),
-            )  # fmt: skip
+            columns = (np.tile(column, len(versions)) for column in (of.labels, of.part, of.names, of.groups))
+            stacked = Frozen(of.trained, np.concatenate(versions), *columns)
             made.append(converged(stacked, self.of_levels))
         return made
 
@@ -163,7 +161,6 @@ class Blurred:
             )
         return found
 
-
     def gate(self, side: int = 0, **how) -> tuple[dict[str, Estimate], pd.DataFrame]:
         """A sharpness gate fitted on sharp training images of each network: does it tell blurred from sharp, and is the
         head more often right on what it lets pass? -> (estimates, accuracy against coverage)
@@ -173,7 +170,9 @@ class Blurred:
             rows = of.rows("train", "test")
             row = {"image": of.names[rows], "group": of.groups[rows], "part": of.part[rows]}
             pixels, _ = self.workshop.pixels(
-                self.workshop.dataset(of.trained.run.arm.variant), of.trained.fit.spec.image_size, of.trained.fit.spec.crop
+                self.workshop.dataset(of.trained.run.arm.variant),
+                of.trained.fit.spec.image_size,
+                of.trained.fit.spec.crop,
             )
             table = sharpness.measured(np.asarray(pixels[rows]), row, side=side)
             said = [
@@ -208,9 +207,7 @@ def moved(sharp, soft, side: int) -> dict[str, np.ndarray]:
     }
 
 
-def share_regained(
-    sharp: pd.DataFrame, soft: pd.DataFrame, better: pd.DataFrame, kernel: int, **how
-) -> Estimate:
+def share_regained(sharp: pd.DataFrame, soft: pd.DataFrame, better: pd.DataFrame, kernel: int, **how) -> Estimate:
     """(accuracy of `better` - of `soft`) / (accuracy of `sharp` - of `soft`), the same images; NaN without a loss."""
     keys = ["image", "group", "repeat"]
     rows = sharp[[*keys, "correct"]].rename(columns={"correct": "sharp"})

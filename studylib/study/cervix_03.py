@@ -78,7 +78,9 @@ def forest(workshop: Workshop, dataset: Dataset) -> dict[str, pd.DataFrame]:
     positive class.
     """
     colour, light = colour_features(workshop, dataset), light_features(workshop, dataset)
-    told = forests(workshop, dataset, {"colour": colour, "light": light, "colour_and_light": np.hstack([colour, light])})
+    told = forests(
+        workshop, dataset, {"colour": colour, "light": light, "colour_and_light": np.hstack([colour, light])}
+    )
     last = f"p_{workshop.labels(dataset)[1][-1]}"
     return {name: table.assign(p=table[last]) for name, table in told.items()}
 

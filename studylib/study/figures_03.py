@@ -106,7 +106,7 @@ def thresholds(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
 
 
 def areas(table: pd.DataFrame, title: str) -> Figure:
-    """Each image's ratio of areas, CRM over CAM at CUT, against what squaring alone predicts. columns seen, predicted"""
+    """Each image's ratio of areas, CRM over CAM at CUT, against what squaring alone gives. columns seen, predicted"""
     fig, ax = plt.subplots(figsize=(4.6, 4.2))
     ax.plot([0, 1.05], [0, 1.05], color="0.5", lw=1, ls="--")
     ax.plot(table["predicted"], table["seen"], "o", ms=3.5, alpha=0.6, color=LINES["crm"])
@@ -115,7 +115,7 @@ def areas(table: pd.DataFrame, title: str) -> Figure:
 
 
 def blur(found: Mapping[str, Estimate], title: str) -> Figure:
-    """Accuracy, AUROC and share called not treatable against the width of the filter. found: `blur.k<kernel>.<measure>`"""
+    """Accuracy, AUROC and share called not treatable against the filter's width. found: `blur.k<kernel>.<measure>`"""
     names = {"accuracy": "accuracy", "auroc": "AUROC", "called_positive": "share called not treatable"}
     kernels = sorted({int(name.split(".")[1][1:]) for name in found if name.endswith(".auroc")})
     fig, axes = plt.subplots(1, len(names), figsize=(9.3, 2.9))

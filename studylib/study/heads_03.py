@@ -79,8 +79,8 @@ def chosen(means: np.ndarray, levels: Sequence[str]) -> np.ndarray:
 
 
 def level_means(
-    workshop: Workshop, trained: Trained, variant: str = "", change: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    name: str = "",
+    workshop: Workshop, trained: Trained, variant: str = "",
+    change: Callable[[torch.Tensor], torch.Tensor] | None = None, name: str = "",
 ) -> np.ndarray:  # fmt: skip
     """Channel means of the five levels for every image of a data set, float32 (N, 5, channels); kept on disk.
 
@@ -168,8 +168,8 @@ def converged(of: Frozen, levels: Sequence[str], labels: np.ndarray | None = Non
 
 def as_printed(of: Frozen, choices: Sequence[Sequence[str]] = SEVEN, rate: float = PRINTED_RATE,
                steps: int = PRINTED_STEPS) -> dict[tuple[str, ...], tuple[Head, float]]:  # fmt: skip
-    """The source's training: two rows from a random start, softmax, Adam at its printed rate. -> {levels: (head, how far
-    its weights moved over how large they were at the start)}; all choices at once, each with weights for its own
+    """The source's training: two rows from a random start, softmax, Adam at its printed rate. -> {levels: (head, how
+    far its weights moved over how large they were at the start)}; all choices at once, each with weights for its own
     levels only.
     """
     train = of.rows("train")
@@ -231,4 +231,6 @@ def all_heads(
 
 def count() -> Estimate:
     """How many heads the source trains, and so are trained here."""
-    return exact(float(len(SEVEN)), n=len(SUBSETS), how=f"the source's choices of levels; {len(SUBSETS)} are trained here")
+    return exact(
+        float(len(SEVEN)), n=len(SUBSETS), how=f"the source's choices of levels; {len(SUBSETS)} are trained here"
+    )

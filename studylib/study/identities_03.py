@@ -17,7 +17,6 @@ from studylib.models.pyramid import LEVELS
 from studylib.study.cost import ratio
 from studylib.study.heads_03 import BEST, Head, features_of
 from studylib.study.maps_03 import CUT, ROOT, Looked, averaged, explained, said
-from studylib.study.segmenting import LAYER
 
 FEW = 4  # images where elements are removed one by one
 
@@ -89,7 +88,9 @@ def of_formulas(looked: Looked, head: Head) -> dict[str, Estimate]:
     n = len(looked.rows)
 
     def gap(a: torch.Tensor, b: torch.Tensor, text: str) -> Estimate:
-        return exact(float((a - b).abs().max() / b.abs().max()), n=n, how=f"{text}, largest difference over largest value")
+        return exact(
+            float((a - b).abs().max() / b.abs().max()), n=n, how=f"{text}, largest difference over largest value"
+        )
 
     return {
         "identity.crm_is_squared_cam.max_difference": gap(printed, squared, "CRM against squared CAMs"),
@@ -99,8 +100,10 @@ def of_formulas(looked: Looked, head: Head) -> dict[str, Estimate]:
     }
 
 
-def of_heads(made: Sequence[Mapping[tuple[str, ...], Head]], printed: Sequence[Mapping], levels=BEST) -> dict[str, Estimate]:
-    """How nearly the two rows of weights are each other's opposite, cosine, converged and as printed, networks averaged."""
+def of_heads(
+    made: Sequence[Mapping[tuple[str, ...], Head]], printed: Sequence[Mapping], levels=BEST
+) -> dict[str, Estimate]:
+    """How nearly the two rows of weights are opposites, cosine, converged and as printed, networks averaged."""
     found = {}
     for name, heads in (("converged", [h[levels] for h in made]), ("printed", [h[levels][0] for h in printed])):
         values = [h.cosine for h in heads]
@@ -128,7 +131,10 @@ def against_class(looked: Sequence[Looked], heads: Sequence[Mapping], levels=BES
     table = pd.concat(tables, ignore_index=True)
     return {
         f"region.{method}.against_class": mean_by(
-            averaged(table, [method]), method, how=f"share of the region of {method} that speaks against the class", **how
+            averaged(table, [method]),
+            method,
+            how=f"share of the region of {method} that speaks against the class",
+            **how,
         )
         for method in ("crm", "crm_mse_softmax")
     }
@@ -151,7 +157,9 @@ def coincide(looked: Sequence[Looked], heads: Sequence[Mapping], levels=BEST, **
         tables.append(pd.DataFrame(row))
     table = averaged(pd.concat(tables, ignore_index=True), ["native", "upsampled"])
     return {
-        f"coincide.{name}.iou": mean_by(table, name, how=f"IoU of CRM at {CUT:g} and |CAM| at {ROOT:.3f}, {name}", **how)
+        f"coincide.{name}.iou": mean_by(
+            table, name, how=f"IoU of CRM at {CUT:g} and |CAM| at {ROOT:.3f}, {name}", **how
+        )
         for name in ("native", "upsampled")
     }
 

@@ -1,5 +1,5 @@
-"""Where study 3's maps lie by the rule that stands in for its expert, beside a bump in the middle; whether that rule would
-notice a shortcut; and the sheet for a real expert.
+"""Where study 3's maps lie by the rule that stands in for its expert, beside a bump in the middle; whether that rule
+would notice a shortcut; and the sheet for a real expert.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ METHODS = ("CAM", "CRM")
 
 
 def judged(looked: Sequence[Looked], heads: Sequence[Mapping[tuple[str, ...], Head]]) -> pd.DataFrame:
-    """The rule's verdicts on images that the best head named right: `cam` and `crm` of it, `crm_p6` of the head on P6, and
-    `centre`, a bump in the middle with an area as large as CRM's. One row an image, network and map.
+    """The rule's verdicts on images that the best head named right: `cam` and `crm` of it, `crm_p6` of the head on P6,
+    and `centre`, a bump in the middle with an area as large as CRM's. One row an image, network and map.
     """
     tables = []
     for seen, made in zip(looked, heads, strict=True):
@@ -71,8 +71,8 @@ def counted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shortcut(workshop: Workshop, fits: Fits, arm: str = "marker", clean: str = "joint", **how) -> dict[str, Estimate]:
-    """How often the rule calls CAM of not treatable meaningful: of a network that rests on letters in a corner minus of a
-    clean one, each on test images that it calls so.
+    """How often the rule calls CAM of not treatable meaningful: of a network that rests on letters in a corner minus of
+    a clean one, each on test images that it calls so.
     """
     tables = []
     for name in (arm, clean):
@@ -122,6 +122,8 @@ def review_sheet(study: Study, looked: Looked, head: Head) -> None:
         return
     question = "Where should one look to judge whether ablation can treat this cervix, and does the colour lie there?"
     with study.apart("review") as folder:
-        write_review(folder / "sheet", items, seed=study.seed, title="Maps of the cervix", question=question)
-    print(f"a review sheet of {len(items)} photographs stands beside the report, in review/sheet/ with review/sheet_key.csv")
+        write_review(folder / "sheet", items, seed=study.seed, title="Two maps of each cervix", question=question)
+    print(
+        f"a review sheet of {len(items)} photographs stands beside the report, in review/sheet/ with review/sheet_key.csv"
+    )
     print("read it back: python -m studylib review read VERDICTS.csv [VERDICTS2.csv] --key sheet_key.csv")

@@ -22,8 +22,8 @@ def quotable(study: Study) -> str:
     gap, less = m["loc.crm_minus_cam.iou_matched"], m["area.crm.reduction"]
     text = (
         f"{where} a linear head on the frozen pyramid levels P3, P6 and P7 is right in {share(acc)} of the images "
-        f"({counted(acc.groups, study.unit)}), {number(over)} more than always naming the commonest class; among the 31 "
-        f"choices of levels it ranks {m['subsets.p3p6p7.rank'].value:.0f}. CRM as printed is the sum of the two "
+        f"({counted(acc.groups, study.unit)}), {number(over)} more than always naming the commonest class; among the "
+        f"31 choices of levels it ranks {m['subsets.p3p6p7.rank'].value:.0f}. CRM as printed is the sum of the two "
         f"classes' squared class activation maps: its region at 20 % of the maximum is smaller by {share(less)}, and at "
         f"one area it differs from CAM by {number(gap)} in IoU with what it should find (CRM minus CAM): {told(gap)}."
     )

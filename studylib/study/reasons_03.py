@@ -12,12 +12,12 @@ import torch
 
 from studylib.cam import explain
 from studylib.metrics import floors, localisation
+from studylib.metrics.estimates import at_the_edge
 from studylib.metrics.intervals import Estimate, auroc_by, difference_between, difference_by, mean_by
 from studylib.study.fits import Fits
 from studylib.study.heads_03 import BEST, everywhere
 from studylib.study.mapping import BATCH, TOLERANCE, as_images, held_out
 from studylib.study.maps_03 import Looked, averaged, explained, large, region_columns, said
-from studylib.study.planted_01 import at_the_edge
 from studylib.study.scrutiny import cue_masks
 from studylib.study.segmenting import LAYER
 from studylib.study.train import Workshop
@@ -27,7 +27,9 @@ METHODS = ("cam", "crm", "crm_mse_softmax")
 CUES = {"true": "wall", "marker": "marker", "outside": "reflection", "frame": "frame", "either": "either"}
 
 
-def reason_table(workshop: Workshop, frozens, heads, looked: Sequence[Looked], levels=BEST, methods=METHODS) -> pd.DataFrame:
+def reason_table(
+    workshop: Workshop, frozens, heads, looked: Sequence[Looked], levels=BEST, methods=METHODS
+) -> pd.DataFrame:
     """Test images that are not treatable, by reason: named right or not, and of each method's map whether it peaks on
     what decided the label (tolerance of the pointing game), its energy there minus the area, and the share covered by
     its region. One row an image, network and method.
@@ -78,7 +80,9 @@ def reason_summary(found: Mapping[str, Estimate]) -> pd.DataFrame:
     rows: dict[str, dict[str, str]] = {}
     for name, e in found.items():
         _, reason, *rest = name.split(".")
-        words = {"accuracy": "named not treatable", "cam.touches": "CAM on it", "crm.touches": "CRM on it"}[".".join(rest)]
+        words = {"accuracy": "named not treatable", "cam.touches": "CAM on it", "crm.touches": "CRM on it"}[
+            ".".join(rest)
+        ]
         row = rows.setdefault(reason.replace("_", " "), {"images": str(e.n)})
         row[words] = f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("reason")
@@ -89,7 +93,9 @@ def rare_against_common(table: pd.DataFrame, **how) -> dict[str, Estimate]:
     rows = table[(table["method"] == "crm") & (table["correct"] == 1)].assign(off=lambda t: 1 - t["touches"])
     rare = rows["reason"].isin(RARE)
     text = "CRM peaks off what decided the label, rare reasons minus the others, named right"
-    return {"reasons.rare_minus_common.out_of_region": difference_between(rows[rare], rows[~rare], "off", how=text, **how)}
+    return {
+        "reasons.rare_minus_common.out_of_region": difference_between(rows[rare], rows[~rare], "off", how=text, **how)
+    }
 
 
 def control(workshop: Workshop, fits: Fits, arm: str = "wall", **how) -> dict[str, Estimate]:

@@ -79,7 +79,8 @@ def below_others(frozens, heads, levels: Sequence[str], choices=SEVEN, **how) ->
     ours = everywhere(frozens, heads, levels)
     rest = [everywhere(frozens, heads, c).set_index(["image", "repeat"])["correct"] for c in choices if c != levels]
     mean = pd.concat(rest, axis=1).mean(axis=1).rename("rest").reset_index()
-    rows = ours.merge(mean, on=["image", "repeat"]).groupby(["image", "group"], as_index=False)[["correct", "rest"]].mean()
+    rows = ours.merge(mean, on=["image", "repeat"])
+    rows = rows.groupby(["image", "group"], as_index=False)[["correct", "rest"]].mean()
     return difference_by(rows, "correct", "rest", how=f"accuracy, {title(levels)} minus the mean of the others", **how)
 
 
@@ -109,7 +110,7 @@ def chosen_by(frozens, heads, **how) -> dict[str, Estimate]:
     both = paired(*(everywhere(frozens, heads, by_title[name]) for name in (best, honest)), "correct")
     text = f"accuracy, {best} (best on test images) minus {honest} (best on validation images)"
     return {
-        "subsets.p3p6p7.rank": exact(float(rank), n=len(table), how=f"rank of P3+P6+P7 among {len(table)} by test accuracy"),
+        "subsets.p3p6p7.rank": exact(float(rank), n=len(table), how="rank of P3+P6+P7 among all, test accuracy"),
         "subsets.optimism.accuracy": difference_by(both, "a", "b", how=text, **how),
     }
 
@@ -123,7 +124,10 @@ def printed_training(frozens: Sequence[Frozen], heads: Sequence[Mapping], **how)
         name = short(levels)
         ours = [predictions(of, each[levels][0]) for of, each in zip(frozens, made, strict=True)]
         table = pd.concat(ours, ignore_index=True)
-            both = paired(table, everywhere(frozens, heads, levels), "correct")
+        measure = of_columns(classification.accuracy, "label", "predicted")
+        text = f"accuracy of {title(levels)}, trained at 1e-6"
+        found[f"accuracy.group.{name}_printed.test"] = statistic_by(table, measure, how=text, **how)
+        both = paired(table, everywhere(frozens, heads, levels), "correct")
         text = f"accuracy of {title(levels)}, trained at 1e-6 minus to convergence"
         found[f"printed.{name}_minus_converged.accuracy"] = difference_by(both, "a", "b", how=text, **how)
     moved = [each[BEST][1] for each in made]
@@ -216,6 +220,6 @@ def detector_against(detected: pd.DataFrame, frozens, heads, levels=BEST, **how)
         detected[["image", "repeat", "predicted"]], on=["image", "repeat"], suffixes=("_head", "_box")
     )
 
-    measure = of_columns(cohen_kappa, "predicted_head", "predicted_box")
+    measure = of_columns(classification.cohen_kappa, "predicted_head", "predicted_box")
     found["detector.head_kappa"] = statistic_by(pair, measure, how="Cohen's kappa of head and detector", **how)
     return found

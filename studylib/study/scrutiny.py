@@ -140,7 +140,9 @@ def cue_energy(workshop: Workshop, fits: Fits, arm: str = "marker", **how) -> Es
     return difference_by(pd.concat(tables, ignore_index=True), "energy", "area", how=text, **how)
 
 
-def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free", column: str = "cue_mask") -> np.ndarray:
+def cue_masks(
+    workshop: Workshop, trained: Trained, variant: str = "marker_free", column: str = "cue_mask"
+) -> np.ndarray:
     """Where the cue lies on the test images of a network (or what another column of masks holds), bool (N, S, S),
     cropped and resized as the images.
     """
@@ -151,7 +153,9 @@ def cue_masks(workshop: Workshop, trained: Trained, variant: str = "marker_free"
     dataset = workshop.dataset(variant)
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     chosen = dataset.select(rows)
-    files = [str(path) if name else "" for name, path in zip(chosen.table[column], _beside(chosen, column), strict=True)]
+    files = [
+        str(path) if name else "" for name, path in zip(chosen.table[column], _beside(chosen, column), strict=True)
+    ]
     cues = replace(chosen, table=chosen.table.assign(mask=chosen.table[column], mask_file=files), regions={1: "cue"})
     size, crop = trained.fit.spec.image_size, trained.fit.spec.crop
     return prepare_masks(cues, size, crop, missing=0) > 0

@@ -29,7 +29,9 @@ def calibrated(
         found = calibration.temperature(made[levels].logits(of.means[held]), of.labels[held])
         rows = predictions(of, made[levels])
         logits = made[levels].logits(of.means[of.rows("test")])
-        scaled.append(rows.assign(p=calibration.probabilities_at(logits, found)[:, 1] if np.isfinite(found) else np.nan))
+        scaled.append(
+            rows.assign(p=calibration.probabilities_at(logits, found)[:, 1] if np.isfinite(found) else np.nan)
+        )
     estimates, tables = {}, {}
     for name, table in (("", plain), ("_scaled", pd.concat(scaled, ignore_index=True))):
         both = table[["p"]].assign(rest=1 - table["p"])[["rest", "p"]].to_numpy()

@@ -14,8 +14,8 @@ class Examples:
 
     `labels` are the truth that predictions are compared with, `targets` what training and validation see: they
     differ only where labels were shuffled on purpose. `outputs` is the number of logits: one for two classes. masks:
-    (N, S, S) of 0 and 1, the targets of a network that segments; boxes: (N, 4) left, top, right, bottom in pixels, those
-    of a network that detects.
+    (N, S, S) of 0 and 1, the targets of a network that segments; boxes: (N, 4) left, top, right, bottom in pixels,
+    those of a network that detects.
     """
 
     pixels: np.ndarray
