@@ -54,6 +54,19 @@ def test_unknown_colours_are_named_with_their_pixels_and_the_nearest_known():
     assert text.endswith("; take the owners' file, neither resized nor saved anew")
 
 
+def test_a_few_pixels_may_lie_between_two_known_colours():
+    purple, crossing = [(255, 0, 255)] * 98, [(140, 0, 140), (115, 0, 115)]  # of purple and black, 162 from either
+    values = values_of(np.array(purple + crossing, np.uint8), "a.png")
+    assert values.tolist() == [1] * 99 + [7]
+    with pytest.raises(
+        DataError, match=r"^a.png: holds the colour \(115,0,115\) in 2 pixels .* \(140,0,140\) in 2 pixels"
+    ):
+        values_of(np.array(purple + 2 * crossing, np.uint8), "a.png")  # 4 of 102
+    with pytest.raises(DataError, match=r"holds the colour \(0,255,0\) in 1 pixels"):  # between no two of them
+        values_of(np.array(purple + [(0, 255, 0)], np.uint8), "a.png")
+    assert values_of(np.zeros((0, 3), np.uint8), "a.png").size == 0
+
+
 def test_damaged_and_opaque_layers(tmp_path):
     Image.fromarray(layer()[..., :3]).save(tmp_path / "opaque.png")
     with pytest.raises(DataError, match="^x: has no transparent pixel, expected lines on transparent; take"):

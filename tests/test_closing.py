@@ -88,6 +88,32 @@ def test_an_arc_that_leaves_through_two_sides_stays_open():
     assert found.state == "open" and not found.inside.any()
 
 
+def test_two_lines_that_leave_through_the_same_two_sides_bound_a_band():
+    line = np.zeros((HIGH, WIDE), bool)
+    line[:, 50:53] = line[:, 120:123] = True
+    found = close_outlines(line)
+    expected = np.zeros((HIGH, WIDE), bool)
+    expected[:, 50:123] = True
+    assert found.state == "closed" and found.bridged == 0
+    np.testing.assert_array_equal(found.inside, expected)
+    line[:, 160:163] = True  # three lines: which two belong together is not known
+    assert close_outlines(line).state == "open"
+
+
+def test_a_winding_line_is_not_filled_in_its_nooks():
+    y, x = np.mgrid[:HIGH, :WIDE]
+    line = np.hypot(x - 60, y - 60) < 0  # nothing yet
+    for place, centre in enumerate(range(40, 150, 13)):  # half rings up and down by turns, with mouths of 7 pixels
+        ring = np.abs(np.hypot(x - centre, y - 64) - 6.5) <= 1.5
+        line |= ring & ((y <= 64) if place % 2 else (y >= 64))
+    ring = np.abs(np.hypot(x - 100, y - 25) - 5) <= 1.5  # one ring that nearly closes, at the end of a long line
+    line |= ring & (np.abs(x - 100) + y > 23)
+    line[29:32, 20:100] = True
+    assert enclosed(line, line, GAP / 2 * WIDE, THICK, 0).any()  # were it not for HALF
+    found = close_outlines(line)
+    assert found.state == "open" and not found.inside.any()
+
+
 def test_of_two_outlines_one_is_open():
     line = arc((50, 64), 30) | arc((140, 64), 30, 0, 180)
     found = close_outlines(line)
@@ -176,11 +202,11 @@ def test_along_sides_joins_the_outermost_places_of_one_line_only():
     line = np.zeros((20, 30), bool)
     line[1:9, [5, 12]] = line[8, 5:13] = True  # leaves twice through the first row, one pixel from it
     line[1:5, 25] = True  # another line leaves once
-    added = along_sides(line, 2)
+    added = along_sides(line, 2, False)
     expected = np.zeros((20, 30), bool)
     expected[0, 5:13] = expected[1, [5, 12, 25]] = expected[0, 25] = True
     np.testing.assert_array_equal(added | line, expected | line)
-    assert not along_sides(line, 0.9).any()  # the first row alone is near enough, and no line is there
+    assert not along_sides(line, 0.9, True).any()  # the first row alone is near enough, and no line is there
 
 
 def test_ends_are_joined_nearest_first_and_once():

@@ -25,7 +25,7 @@ from studylib.data.importers.problems import class_folders, noted, read_picture,
 LABELS = {f"Type_{n}": f"type_{n}" for n in (1, 2, 3)}
 PICTURES = (".jpg", ".jpeg", ".png")
 SEEN = 224  # pixels of the square in which darkness and sharpness are measured, as the public reduced copy has it
-DARK = 20  # of 255, brightness below which a pixel is dark
+DARK = 12  # of 255, brightness below which a pixel is dark: as that copy has it, within a pixel's JPEG noise
 SIDES = ("left", "top", "right", "bottom")
 
 
@@ -131,6 +131,7 @@ def find_boxes(
     boxes: dict[str, dict[str, Box]] = {}
     others: Counter = Counter()
     elsewhere: Counter = Counter()
+    doubled: dict[tuple[str, str], str] = {}
     for path in sorted(source.rglob("*.json")):
         with noted(problems):
             drawn, further = read_boxes(path, path.relative_to(source).as_posix())
@@ -143,10 +144,11 @@ def find_boxes(
                     if not _is_here(box, pictures, allow_missing):
                         elsewhere["boxes are of pictures that are not here"] += 1
                         continue
-                    of_picture = boxes.setdefault(str(int(box.picture)), {})
-                    if of_picture.setdefault(box.kind, box) != box:
-                        problems.append(
-                            f"{box.shown} is the second of its picture, after {of_picture[box.kind].shown}; remove one"
+                    first = boxes.setdefault(str(int(box.picture)), {}).setdefault(box.kind, box)
+                    if first != box:
+                        doubled.setdefault(
+                            (str(int(box.picture)), box.kind),
+                            f"{box.shown} is the second of its picture, after {first.shown}",
                         )
     named = {box.of_set for of_picture in boxes.values() for box in of_picture.values()} - {""}
     if not sets and len(named) > 1:
@@ -154,7 +156,12 @@ def find_boxes(
             f"the boxes are of the sets {' and '.join(sorted(named))}, whose numbers are the same: name the folder of "
             f"the pictures after their set, such as {sorted(named)[0]}/Type_1/"
         )
+    for (number, kind), text in doubled.items():
+        if not allow_missing:
+            problems.append(f"{text}; which is meant? remove one, or say --allow-missing to have neither")
+        del boxes[number][kind]
     said = [f"{number} annotations '{what}' are not used" for what, number in others.items()]
+    said += [f"{text}: neither is used" for text in doubled.values()]
     return boxes, said + [f"{number} {what}: not used" for what, number in elsewhere.items()]
 
 
