@@ -14,7 +14,7 @@ HOW = {"resamples": 200}
 
 @pytest.fixture(scope="module")
 def fitted():
-    frozens = [frozen(180, seed) for seed in (0, 1)]
+    frozens = [frozen(240, seed, signal=2.5) for seed in (0, 1)]
     return frozens, [{tuple(s): converged(of, s) for s in SUBSETS} for of in frozens]
 
 

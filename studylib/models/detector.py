@@ -33,9 +33,9 @@ class PyramidDetector(nn.Module):
     """RetinaNet's head on P3 to P7. images: (N, 3, S, S) in [0, 1] -> logits (N, classes), of the best box of each
     class: the box of the highest score survives every suppression of overlapping ones, so it needs none.
 
-    As torchvision's `retinanet_resnet50_fpn_v2`, generalised IoU as the loss of boxes, but for the head's convolutions: no
-    group norm, which takes away how bright and how coarse an object is as a whole, and weights of He (2015) instead of a
-    deviation of 0.01, with which the class is not learned within the few steps that a start from scratch has here.
+    As torchvision's `retinanet_resnet50_fpn_v2`, generalised IoU as the loss of boxes, but for the head's convolutions:
+    no group norm, which takes away how bright and how coarse an object is as a whole, and weights of He (2015) instead
+    of a deviation of 0.01, with which the class is not learned within the few steps of a start from scratch here.
     """
 
     def __init__(self, made: Backbone, classes: int) -> None:

@@ -123,7 +123,5 @@ def review_sheet(study: Study, looked: Looked, head: Head) -> None:
     question = "Where should one look to judge whether ablation can treat this cervix, and does the colour lie there?"
     with study.apart("review") as folder:
         write_review(folder / "sheet", items, seed=study.seed, title="Two maps of each cervix", question=question)
-    print(
-        f"a review sheet of {len(items)} photographs stands beside the report, in review/sheet/ with review/sheet_key.csv"
-    )
+    print(f"a review sheet of {len(items)} photographs: review/sheet/ in the report's folder, key review/sheet_key.csv")
     print("read it back: python -m studylib review read VERDICTS.csv [VERDICTS2.csv] --key sheet_key.csv")

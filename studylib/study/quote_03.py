@@ -24,8 +24,9 @@ def quotable(study: Study) -> str:
         f"{where} a linear head on the frozen pyramid levels P3, P6 and P7 is right in {share(acc)} of the images "
         f"({counted(acc.groups, study.unit)}), {number(over)} more than always naming the commonest class; among the "
         f"31 choices of levels it ranks {m['subsets.p3p6p7.rank'].value:.0f}. CRM as printed is the sum of the two "
-        f"classes' squared class activation maps: its region at 20 % of the maximum is smaller by {share(less)}, and at "
-        f"one area it differs from CAM by {number(gap)} in IoU with what it should find (CRM minus CAM): {told(gap)}."
+        f"classes' squared class activation maps: its region at 20 % of the maximum is smaller by {share(less)}, and "
+        f"at one area it differs from CAM by {number(gap)} in IoU with what it should find (CRM minus CAM): "
+        f"{told(gap)}."
     )
     if "blur.k49.accuracy_drop" in m:
         text += (

@@ -11,11 +11,26 @@ import pandas as pd
 
 from studylib.metrics import classification
 from studylib.metrics.intervals import (
-    Estimate, auroc_by, difference_between, difference_by, exact, mean_by, of_columns, statistic_by,
+    Estimate,
+    auroc_by,
+    difference_between,
+    difference_by,
+    exact,
+    mean_by,
+    of_columns,
+    statistic_by,
 )  # fmt: skip
 from studylib.study.compare import paired
 from studylib.study.heads_03 import (
-    BEST, SEVEN, Frozen, Head, as_printed, converged, everywhere, predictions, short, title,
+    BEST,
+    SEVEN,
+    Frozen,
+    as_printed,
+    converged,
+    everywhere,
+    predictions,
+    short,
+    title,
 )  # fmt: skip
 
 MEASURES = {
