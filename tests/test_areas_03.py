@@ -27,14 +27,12 @@ def test_where_squaring_explains_all_the_correlation_is_one():
     assert found["area.explained_by_squaring"].value == pytest.approx(np.corrcoef(predicted, mixed)[0, 1] ** 2)
 
 
-def test_squaring_of_a_map_without_negative_places_is_all_there_is():
+def test_for_opposite_rows_the_square_is_all_there_is():
     seen, head = looked()
-    weight = np.abs(head.weight)
-    positive = type(head)(BEST, np.stack([-weight[1], weight[1]]), np.array([-3.0, 3.0]))
-    object.__setattr__(seen.of, "labels", np.ones(6, int))
-    table = areas_03.squaring([seen], [{BEST: positive}])
-    assert len(table) == 6 and (table["seen"] <= 1.0 + 1e-9).all()
-    assert table["contrast"].max() <= 1.0 + 1e-9
+    object.__setattr__(seen.of, "labels", head.logits(seen.of.means).argmax(1))
+    table = areas_03.squaring([seen], [{BEST: head}])
+    assert len(table) == 6 and table["contrast"].max() <= 1.0 + 1e-9
+    assert np.corrcoef(table["seen"], table["predicted"])[0, 1] > 0.95  # upsampling a map of noise shifts them all
 
 
 def test_incremental_error_ranks_like_the_contrast_of_both_cams():

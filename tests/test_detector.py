@@ -30,7 +30,7 @@ def pair():
             p.add_(0.05 * torch.randn_like(p))
     theirs = RetinaNet(
         Alone(ours), 2, SIDE, SIDE, [0, 0, 0], [1, 1, 1], anchor_generator=ours.anchors, head=ours.head,
-        proposal_matcher=ours.matcher, score_thresh=0.0,
+        score_thresh=0.0,
     ).eval()  # fmt: skip
     return ours, theirs
 

@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection._utils import Matcher
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNetHead
-from torchvision.ops import box_iou, clip_boxes_to_image
+from torchvision.ops import box_iou, clip_boxes_to_image, generalized_box_iou_loss, sigmoid_focal_loss
 
 from studylib.models.pyramid import Backbone, backbone
 
 SIZES = tuple(tuple(int(side * 2 ** (k / 3)) for k in range(3)) for side in (32, 64, 128, 256, 512))
 RATIOS = ((0.5, 1.0, 2.0),) * len(SIZES)
 FOUND = 0.05  # torchvision's RetinaNet keeps no box of a lower score
+OBJECT, BACKGROUND = 0.5, 0.4  # IoU of an anchor with the box, from which it is the object, below which it is not
 
 
 class Best(NamedTuple):
@@ -51,24 +51,32 @@ class PyramidDetector(nn.Module):
         for part in (self.head.classification_head, self.head.regression_head):
             for block in part.conv:
                 nn.init.kaiming_normal_(block[0].weight, nonlinearity="relu")
-        self.matcher = Matcher(0.5, 0.4, allow_low_quality_matches=True)
 
-    def _read(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """What the head says of every anchor, and the anchors."""
+    def _read(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """What the head says of every anchor, and the anchors, (A, 4), the same for every image."""
         levels = list(self.upper.pyramid((images - self.mean) / self.std).values())
-        sizes = [tuple(images.shape[-2:])] * len(images)
-        return self.head(levels), self.anchors(ImageList(images, sizes), levels)
+        return self.head(levels), self.anchors(ImageList(images, [tuple(images.shape[-2:])]), levels)[0]
 
     def forward(self, images: Tensor) -> Tensor:
         return self._read(images)[0]["cls_logits"].amax(1)
 
     def judged(self, images: Tensor, labels: Tensor, boxes: Tensor) -> tuple[Best, Tensor]:
-        """Best boxes and the loss: focal loss of classes and generalised IoU of boxes. labels: (N,); boxes: (N, 4)."""
+        """Best boxes and the loss: focal loss of classes and generalised IoU of boxes, as torchvision's RetinaNet has
+        it, which goes through images one by one; with one box each a batch takes one go. labels: (N,); boxes: (N, 4).
+        """
         said, anchors = self._read(images)
-        told = [{"labels": label[None], "boxes": box[None]} for label, box in zip(labels, boxes, strict=True)]
-        matched = [self.matcher(box_iou(each["boxes"], a)) for each, a in zip(told, anchors, strict=True)]
-        losses = self.head.compute_loss(told, {k: v.float() for k, v in said.items()}, anchors, matched)
-        return self._best(said, anchors, images.shape[-2:]), sum(losses.values())
+        near = box_iou(boxes, anchors)
+        front = (near >= OBJECT) | (near == near.amax(1, keepdim=True))  # the best anchor counts however far it is
+        unsure = (near >= BACKGROUND) & ~front
+        count = front.sum(1)
+        logits, moved = (said[name].float() for name in ("cls_logits", "bbox_regression"))
+        wanted = front[:, :, None] * torch.nn.functional.one_hot(labels, logits.shape[2])[:, None]
+        focal = sigmoid_focal_loss(logits, wanted.to(logits.dtype)).sum(2) * ~unsure
+        row, anchor = front.nonzero(as_tuple=True)
+        found = self.head.regression_head.box_coder.decode_single(moved[row, anchor], anchors[anchor])
+        apart = generalized_box_iou_loss(found, boxes[row]) / count[row]
+        loss = (focal.sum(1) / count).mean() + apart.sum() / len(images)
+        return self._best(said, anchors, images.shape[-2:]), loss
 
     @torch.no_grad()
     def best(self, images: Tensor) -> Best:
@@ -76,14 +84,13 @@ class PyramidDetector(nn.Module):
         return self._best(*self._read(images), images.shape[-2:])
 
     @torch.no_grad()
-    def _best(self, said: dict[str, Tensor], anchors: list[Tensor], size: torch.Size) -> Best:
+    def _best(self, said: dict[str, Tensor], anchors: Tensor, size: torch.Size) -> Best:
         logits = said["cls_logits"].float()
         score, at = logits.flatten(1).max(1)
         anchor, label = at // logits.shape[2], at % logits.shape[2]
         rows = torch.arange(len(anchor), device=anchor.device)
-        chosen = torch.stack([a[i] for a, i in zip(anchors, anchor, strict=True)])
         moved = said["bbox_regression"].float()[rows, anchor]
-        box = self.head.regression_head.box_coder.decode_single(moved, chosen)
+        box = self.head.regression_head.box_coder.decode_single(moved, anchors[anchor])
         return Best(score.sigmoid(), label, clip_boxes_to_image(box, tuple(size)))
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from studylib.cam.regions import find_regions
 from studylib.metrics.intervals import Estimate, difference_between, difference_by, mean_by, statistic_by
 from studylib.study.heads_03 import BEST, Head
-from studylib.study.maps_03 import CUT, Looked, averaged, beside, explained, large, of, region_columns, said
+from studylib.study.maps_03 import CUT, ROOT, Looked, averaged, beside, explained, large, of, region_columns, said
 
 SWEEP = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.447, 0.6)  # of the maximum; 0.447: what 0.2 of a square is
 
@@ -56,17 +56,18 @@ def lower_cut(table: pd.DataFrame, **how) -> dict[str, Estimate]:
 
 
 def squaring(looked: Sequence[Looked], heads: Sequence[Mapping], levels=BEST) -> pd.DataFrame:
-    """Of images named right the ratio of areas at CUT, CRM over CAM (`seen`), and of the positive part of CAM squared
-    over CAM (`predicted`): what squaring alone does.
+    """Of images named right the logarithm of the ratio of areas, CRM at CUT over CAM at CUT (`seen`), and |CAM| at ROOT
+    over CAM at CUT (`predicted`): what taking the square, and with it the sign away, does alone.
     """
     tables = []
     for seen, made in zip(looked, heads, strict=True):
         e = explained(seen, made[levels], ("cam", "crm"))
-        cam = np.maximum(large(e, "cam", seen.side), 0)
-        area = {"cam": find_regions(cam, "fraction", CUT).areas, "square": find_regions(cam**2, "fraction", CUT).areas}
-        area["crm"] = find_regions(large(e, "crm", seen.side), "fraction", CUT).areas
+        cam, crm = (large(e, method, seen.side) for method in ("cam", "crm"))
+        cuts_of = ((cam, CUT), (np.abs(cam), ROOT), (crm, CUT))
+        areas = [find_regions(grid, "fraction", cut).areas for grid, cut in cuts_of]
+        with np.errstate(all="ignore"):
+            columns = {"seen": np.log(areas[2] / areas[0]), "predicted": np.log(areas[1] / areas[0])}
         row = seen.table() | said(e, seen.of.labels[seen.rows])
-        columns = {"seen": area["crm"] / area["cam"], "predicted": area["square"] / area["cam"]}
         tables.append(pd.DataFrame(row | columns | {"contrast": _contrast(seen, made[levels])}))
     table = pd.concat(tables, ignore_index=True)
     return table[table["correct"] == 1].reset_index(drop=True)
@@ -85,8 +86,8 @@ def _contrast(seen: Looked, head: Head) -> np.ndarray:
 
 
 def explained_by_squaring(table: pd.DataFrame, **how) -> dict[str, Estimate]:
-    """Squared correlation of the ratios seen and predicted, and the mean rank correlation of incremental error with the
-    contrast of both classes' CAMs. table: `squaring`
+    """Squared correlation of the log ratios seen and predicted, and the mean rank correlation of incremental error with
+    the contrast of both classes' CAMs. table: `squaring`
     """
 
     def r_squared(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
@@ -98,7 +99,7 @@ def explained_by_squaring(table: pd.DataFrame, **how) -> dict[str, Estimate]:
         spread = (w * x * x).sum() * (w * y * y).sum()
         return float((w * x * y).sum() ** 2 / spread) if spread > 0 else float("nan")
 
-    text = "squared correlation of the ratio of areas with what squaring alone gives, images named right"
+    text = "squared correlation of log ratios of areas with what squaring alone gives, images named right"
     contrast = averaged(table.dropna(subset=["contrast"]), ["contrast"])
     return {
         "area.explained_by_squaring": statistic_by(table, r_squared, needs=["seen", "predicted"], how=text, **how),

@@ -278,15 +278,8 @@ def numbers() -> dict[str, Estimate]:
     return {f"source.{name}": e for name, e in (found | reviewed()).items()}
 
 
-def stated() -> dict[str, float]:
-    """The seven accuracies of table 2 by model, to stand beside ours."""
-    return {name: accuracy for name, (accuracy, _) in TABLE_2.items()}
-
-
 def _of_table_2() -> dict[str, Estimate]:
-    """How many sizes around 20 % have a confusion matrix for each model's two numbers, and how many models have one
-    under each reading of F1; the number of images, and the share of the test set whose size fits the best accuracy.
-    """
+    """Sizes with a matrix for each model's two numbers, models with one under each reading of F1, images, share."""
     sizes, found, fits = (205, 206, TEST, 208), {}, dict.fromkeys(READINGS, 0)
     for name, (accuracy, f1) in TABLE_2.items():
         with_one = sum(len(matrices(n, accuracy, f1)) > 0 for n in sizes)
@@ -297,9 +290,9 @@ def _of_table_2() -> dict[str, Estimate]:
     text = "of seven models, a matrix of 205 to 208 images with 50 to 75 positives"
     found["f1_fits.positive"] = exact(fits["positive"], n=len(TABLE_2), how=f"{text}, F1 of not treatable")
     others = max(fits[reading] for reading in READINGS[1:])
-    found["f1_fits.other"] = exact(others, n=len(TABLE_2), how=f"{text}, the other reading of F1 that fits most")
-    found["images"] = exact(IMAGES, n=IMAGES, how="729 and 304")
-    return found | {"test_share": exact(TEST / IMAGES, n=IMAGES, how=f"{TEST} of {IMAGES:,}")}
+    found["f1_fits.other"] = exact(others, n=len(TABLE_2), how=f"{text}, the other reading that fits most")
+    share = exact(TEST / IMAGES, n=IMAGES, how=f"{TEST} of {IMAGES:,}")
+    return found | {"images": exact(IMAGES, n=IMAGES, how="729 and 304"), "test_share": share}
 
 
 def _key(name: str) -> str:

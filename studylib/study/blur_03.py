@@ -4,7 +4,7 @@ regains; and what a gate that refuses blurred photographs is worth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from studylib.metrics.sanity import similarity
 from studylib.study import degradation, sharpness
 from studylib.study.compare import paired
 from studylib.study.degradation import SHARP
-from studylib.study.heads_03 import BEST, Frozen, Head, converged, level_means, predictions
+from studylib.study.heads_03 import BEST, Change, Frozen, Head, converged, level_means, predictions
 from studylib.study.mapping import BATCH
 from studylib.study.maps_03 import CUT, Looked, averaged
 from studylib.study.segmenting import LAYER
@@ -30,7 +30,6 @@ from studylib.study.train import Workshop
 BLURS = KERNELS[1:]  # (19, 19) and (49, 49)
 AMOUNT = 1.5  # of unsharp masking: how much of what a second blur takes is given back
 ELSEWHERE = (1.12, 0.95, 0.78)  # red, green, blue under another clinic's lamp
-Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 def sharpened(images: torch.Tensor, kernel: int) -> torch.Tensor:
@@ -54,15 +53,18 @@ class Blurred:
     heads: Sequence[Mapping[tuple[str, ...], Head]]
     of_levels: tuple[str, ...] = BEST
 
-    def means(self, of: Frozen, name: str, change: Change) -> np.ndarray:
-        return level_means(self.workshop, of.trained, change=change, name=name)
+    def means(self, of: Frozen, name: str, change: Change, alone: bool = False) -> np.ndarray:
+        """Levels of changed images; alone: of test images."""
+        rows = of.rows("test") if alone else None
+        return level_means(self.workshop, of.trained, change=change, name=name, rows=rows)
 
     def said(self, name: str, change: Change | None, heads: Sequence[Head] | None = None) -> pd.DataFrame:
         """Predictions for test images after a change (None: as they are)."""
         heads = [made[self.of_levels] for made in self.heads] if heads is None else heads
         tables = []
         for of, head in zip(self.frozens, heads, strict=True):
-            means = None if change is None else self.means(of, name, change)
+            alone = not name.startswith("blur ")  # those are needed for training images too
+            means = None if change is None else self.means(of, name, change, alone)
             tables.append(predictions(of, head, means=means))
         return pd.concat(tables, ignore_index=True)
 
@@ -165,23 +167,17 @@ class Blurred:
         """A sharpness gate fitted on sharp training images of each network: does it tell blurred from sharp, and is the
         head more often right on what it lets pass? -> (estimates, accuracy against coverage)
         """
+        first = self.frozens[0]
+        spec, dataset = first.trained.fit.spec, self.workshop.dataset(first.trained.run.arm.variant)
+        pixels, _ = self.workshop.pixels(dataset, spec.image_size, spec.crop)
+        seen = sharpness.measured(np.asarray(pixels), {"image": first.names, "group": first.groups}, side=side)
         tables = []
-        for of, made in zip(self.frozens, self.heads, strict=True):
-            rows = of.rows("train", "test")
-            row = {"image": of.names[rows], "group": of.groups[rows], "part": of.part[rows]}
-            pixels, _ = self.workshop.pixels(
-                self.workshop.dataset(of.trained.run.arm.variant),
-                of.trained.fit.spec.image_size,
-                of.trained.fit.spec.crop,
-            )
-            table = sharpness.measured(np.asarray(pixels[rows]), row, side=side)
-            said = [
-                predictions(of, made[self.of_levels], "test", None if k == SHARP else self.means(of, f"blur {k}",
-                            partial(blur, kernel=k))).assign(kernel=k) for k in KERNELS
-            ]  # fmt: skip
-            right = pd.concat(said)[["image", "kernel", "correct", "repeat"]]
-            tables.append(table.merge(right, on=["image", "kernel"], how="left"))
-        table = pd.concat(tables, ignore_index=True)
+        for of in self.frozens:
+            part = pd.Series(of.part, index=of.names)
+            tables.append(seen.assign(part=seen["image"].map(part), repeat=of.trained.run.repeat))
+        rows = pd.concat(tables, ignore_index=True)
+        right = self.table()[["image", "kernel", "repeat", "correct"]]
+        table = rows.merge(right, on=["image", "kernel", "repeat"], how="left")
         fitted = sharpness.fit_gate(table)
         curve, points = sharpness.coverage_curve(table, fitted, **how)
         return sharpness.tells_blur(table, fitted, **how) | sharpness.worth(table, fitted, **how) | points, curve

@@ -106,11 +106,12 @@ def thresholds(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
 
 
 def areas(table: pd.DataFrame, title: str) -> Figure:
-    """Each image's ratio of areas, CRM over CAM at CUT, against what squaring alone gives. columns seen, predicted"""
+    """Each image's log ratio of areas, CRM over CAM at CUT, against what squaring gives. columns seen, predicted"""
     fig, ax = plt.subplots(figsize=(4.6, 4.2))
-    ax.plot([0, 1.05], [0, 1.05], color="0.5", lw=1, ls="--")
+    ends = [table[["predicted", "seen"]].min().min(), table[["predicted", "seen"]].max().max()]
+    ax.plot(ends, ends, color="0.5", lw=1, ls="--")
     ax.plot(table["predicted"], table["seen"], "o", ms=3.5, alpha=0.6, color=LINES["crm"])
-    ax.set(xlabel="ratio that squaring alone gives", ylabel="ratio seen, CRM over CAM", title=title)
+    ax.set(xlabel="log ratio that squaring alone gives", ylabel="log ratio seen, CRM over CAM", title=title)
     return fig
 
 

@@ -18,7 +18,7 @@ from studylib.study.cost import ratio
 from studylib.study.heads_03 import BEST, Head, features_of
 from studylib.study.maps_03 import CUT, ROOT, Looked, averaged, explained, said
 
-FEW = 4  # images where elements are removed one by one
+FEW, TIMED = 4, 16  # images where elements are removed one by one, to compare values and to compare times
 
 
 @torch.inference_mode()
@@ -46,7 +46,7 @@ def removed(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) ->
 
 def by_removal(looked: Looked, head: Head) -> dict[str, Estimate]:
     """Largest difference between each closed form of CRM and removal one by one, as a share of the largest value."""
-    features, weight, bias = (x.clone() for x in joined(looked.where(_first(looked)), head))
+    features, weight, bias = (x.clone() for x in joined(looked.where(_first(looked, FEW)), head))
     logits = features.mean((2, 3)) @ weight.T + bias
     without = removed(features, weight, bias)
     wanted = torch.nn.functional.one_hot(logits.argmax(1), 2).to(logits.dtype)
@@ -67,10 +67,8 @@ def by_removal(looked: Looked, head: Head) -> dict[str, Estimate]:
     }
 
 
-def _first(looked: Looked) -> np.ndarray:
-    keep = np.zeros(len(looked.rows), bool)
-    keep[:FEW] = True
-    return keep
+def _first(looked: Looked, most: int) -> np.ndarray:
+    return np.arange(len(looked.rows)) < most
 
 
 def of_formulas(looked: Looked, head: Head) -> dict[str, Estimate]:
@@ -165,17 +163,25 @@ def coincide(looked: Sequence[Looked], heads: Sequence[Mapping], levels=BEST, **
 
 
 def cost(looked: Looked, head: Head, repeats: int = 5) -> dict[str, Estimate]:
-    """Time of removing elements one by one over that of the closed form, for a batch, same values."""
-    features, weight, bias = (x.float() for x in joined(looked, head))
+    """Time of removing elements one by one, an image after the other and a place of all images at once, over that of
+    the closed form for the same images, same values.
+    """
+    features, weight, bias = (x.float() for x in joined(looked.where(_first(looked, TIMED)), head))
     heads = weight[:, :, None, None]
 
-    def loop() -> None:
-        s = features.mean((2, 3)) @ weight.T + bias
-        (s[:, :, None, None] - removed(features, weight, bias)).square().sum(1)
+    def loop(parts: tuple[torch.Tensor, ...]) -> None:
+        for part in parts:
+            s = part.mean((2, 3)) @ weight.T + bias
+            (s[:, :, None, None] - removed(part, weight, bias)).square().sum(1)
 
+    found = {}
     with torch.inference_mode():
-        e = ratio(loop, lambda: crm(features, heads), "removal one by one over the closed form of CRM", repeats)
-    return {"cost.crm_loop_over_closed": e}
+        for name, parts in (("loop", features.split(1)), ("batched_loop", (features,))):
+            text = f"removal one by one ({name.replace('_', ' ')}) over the closed form of CRM, {len(features)} images"
+            found[f"cost.crm_{name}_over_closed"] = ratio(
+                lambda parts=parts: loop(parts), lambda: crm(features, heads), text, repeats
+            )
+    return found
 
 
 def parameters(fits, detector: str, heads: Mapping[tuple[str, ...], Head]) -> pd.DataFrame:

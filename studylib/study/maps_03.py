@@ -15,7 +15,7 @@ from studylib.cam import explain
 from studylib.cam.explanation import Explanation
 from studylib.cam.regions import find_regions
 from studylib.metrics import floors, localisation
-from studylib.metrics.intervals import Estimate, difference_by, mean_by
+from studylib.metrics.intervals import Estimate, difference_by, mean_by, statistic_by
 from studylib.study.heads_03 import BEST, SEVEN, Frozen, Head, short, title
 from studylib.study.mapping import BATCH, TOLERANCE, as_images, random_network
 from studylib.study.methods import INTERPOLATIONS, upsampled
@@ -134,8 +134,8 @@ def map_table(
     methods: Sequence[str] = ("cam", "crm", "crm_mse_softmax"),
     target: int | None = None,
 ) -> pd.DataFrame:
-    """Every method of every head: region at CUT of the maximum, CAM also at ROOT of its own (`area_root`), and how well
-    each finds what it is to find. target: the class explained; None: the one that the head said.
+    """Every method of every head: region at CUT of the maximum; of the best head also at ROOT of |map| (`area_root`),
+    and how well it finds what it is to find. target: the class explained; None: the one that the head said.
     """
     tables = []
     for seen, made in zip(looked, heads, strict=True):
@@ -144,10 +144,18 @@ def map_table(
             row = seen.table() | said(e, seen.of.labels[seen.rows]) | {"head": short(levels)}
             for method in methods:
                 maps = large(e, method, seen.side)
-                columns = region_columns(maps, seen.masks) | found_columns(maps, seen.masks)
-                columns["area_root"] = find_regions(np.abs(maps), "fraction", ROOT).areas
+                columns = region_columns(maps, seen.masks)
+                if levels == BEST:
+                    columns |= found_columns(maps, seen.masks)
+                    columns["area_root"] = find_regions(np.abs(maps), "fraction", ROOT).areas
                 tables.append(pd.DataFrame(row | columns | {"method": method}))
     return pd.concat(tables, ignore_index=True)
+
+
+def less(table: pd.DataFrame, weights: np.ndarray | None = None) -> float:
+    """1 - mean of a over mean of b: where a single b may be tiny a mean of ratios would be that image's alone."""
+    a, b = (np.average(table[name], weights=weights) for name in ("a", "b"))
+    return float(1 - a / b) if b > 0 else float("nan")
 
 
 def floor_table(workshop: Workshop, looked: Sequence[Looked], heads: Sequence[Mapping], levels=BEST) -> pd.DataFrame:
@@ -229,9 +237,9 @@ def crm_against_cam(table: pd.DataFrame, **how) -> dict[str, Estimate]:
                 rows = beside(other, cam, measure)
                 text = f"{measure.replace('_', ' ')} of {method} minus CAM, images named right, paired"
                 found[f"loc.{method}_minus_cam.{measure}"] = difference_by(rows, "a", "b", how=text, **how)
-        rows = beside(other, cam, "area").assign(less=lambda t: 1 - t["a"] / t["b"])
-        text = f"1 - area of {method} over area of CAM, both at {CUT:g} of the maximum"
-        found[f"area.{method}.reduction"] = mean_by(rows, "less", how=text, **how)
+        rows = beside(other, cam, "area")
+        text = f"1 - mean area of {method} over mean area of CAM, both at {CUT:g} of the maximum"
+        found[f"area.{method}.reduction"] = statistic_by(rows, less, how=text, **how)
     both = cam.rename(columns={"area_root": "a"})[[*KEYS, "a"]].merge(
         of(table, "crm")[[*KEYS, "area"]].rename(columns={"area": "b"}), on=KEYS
     )
@@ -267,9 +275,9 @@ def controls(looked: Looked, head: Head) -> dict[str, np.ndarray]:
     }
 
 
-def choices(looked: Looked, heads: Mapping[tuple[str, ...], Head]) -> dict[str, float]:
-    """Mean pixel AUPRC of one network, images named right, over levels, method and interpolation."""
-    found = {}
+def choices(looked: Looked, heads: Mapping[tuple[str, ...], Head], most: int) -> dict[str, float]:
+    """Mean pixel AUPRC of one network, images named right among its first ones, over levels, method, interpolation."""
+    looked, found = looked.where(np.arange(len(looked.rows)) < most), {}
     for levels in SEVEN:
         e = explained(looked, heads[levels], ("cam", "crm"))
         keep = said(e, looked.of.labels[looked.rows])["correct"] == 1

@@ -24,7 +24,7 @@ from studylib.study.study import Study
 from studylib.study.train import Workshop
 
 SINGLE = ("P6",)  # the single level that the source sets beside its best choice
-SHEET = 20  # photographs on a review sheet
+SHEET = 12  # photographs on a review sheet
 METHODS = ("CAM", "CRM")
 
 

@@ -20,6 +20,7 @@ from studylib.metrics.intervals import (
     of_columns,
     statistic_by,
 )  # fmt: skip
+from studylib.metrics.rates_by_groups import rates_by
 from studylib.study.compare import paired
 from studylib.study.heads_03 import (
     BEST,
@@ -33,13 +34,6 @@ from studylib.study.heads_03 import (
     title,
 )  # fmt: skip
 
-MEASURES = {
-    "accuracy": classification.accuracy,
-    "f1": classification.f1,
-    "balanced_accuracy": classification.balanced_accuracy,
-    "sensitivity": classification.sensitivity,
-    "specificity": classification.specificity,
-}
 FLIPS = (0.05, 0.1, 0.2)  # shares of training labels that are turned round
 
 
@@ -47,12 +41,8 @@ def performance(table: pd.DataFrame, name: str, **how) -> dict[str, Estimate]:
     """Accuracy, F1 of not treatable, balanced accuracy, sensitivity, specificity, AUROC. table: predictions, a row an
     image and network.
     """
-    found = {
-        f"{key}.group.{name}.test": statistic_by(
-            table, of_columns(measure, "label", "predicted"), how=f"{key.replace('_', ' ')} of {name}", **how
-        )
-        for key, measure in MEASURES.items()
-    }
+    rates = rates_by(table, "label", "predicted", how=f"of {name}", **how)
+    found = {f"{key}.group.{name}.test": e for key, e in rates.items()}
     return found | {f"auroc.group.{name}.test": auroc_by(table, "label", "p", how=f"AUROC of {name}", **how)}
 
 
@@ -139,9 +129,8 @@ def printed_training(frozens: Sequence[Frozen], heads: Sequence[Mapping], **how)
         name = short(levels)
         ours = [predictions(of, each[levels][0]) for of, each in zip(frozens, made, strict=True)]
         table = pd.concat(ours, ignore_index=True)
-        measure = of_columns(classification.accuracy, "label", "predicted")
         text = f"accuracy of {title(levels)}, trained at 1e-6"
-        found[f"accuracy.group.{name}_printed.test"] = statistic_by(table, measure, how=text, **how)
+        found[f"accuracy.group.{name}_printed.test"] = mean_by(table, "correct", how=text, **how)
         both = paired(table, everywhere(frozens, heads, levels), "correct")
         text = f"accuracy of {title(levels)}, trained at 1e-6 minus to convergence"
         found[f"printed.{name}_minus_converged.accuracy"] = difference_by(both, "a", "b", how=text, **how)

@@ -156,7 +156,7 @@ class Study:
         with record.explained(self.final):
             folder.mkdir(exist_ok=True)
             (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-            show_figure(fig, folder / name, text)
+            show_figure(fig, folder / name, text, photographs=patients)
         self._figures[name] = text
 
     @contextmanager
