@@ -77,3 +77,8 @@ def test_the_table_holds_every_row_in_the_order_of_the_gates():
         "Spearman of maps between networks above 0.6",
     ]
     assert table["figure"].iloc[5] == "no false positive carries the mark"
+
+
+def test_without_a_figure_no_range_is_shown():
+    (row,) = audit.choice_gate({})
+    assert row.outcome == "not applicable" and "no map can be scored" in row.figure

@@ -108,8 +108,9 @@ def test_the_plan_covers_every_network_size_and_method():
     plan = groups()
     maps = {(g.network, g.batch, g.layers) for g in plan if g.kind == "maps"}
     for name in ("resnet18", "resnet50", "vgg19", "densenet121", "mobilenet_v2", "vit_b_16"):
-        assert {(name, 16, 1), (name, 16, 3)} <= maps
-    assert {(name, batch, 1) for name in ("resnet18", "resnet50") for batch in (1, 64)} <= maps
+        assert (name, 16, 1) in maps
+    resnets = ("resnet18", "resnet50")  # which alone have bounds for three layers
+    assert {(name, batch, 1) for name in resnets for batch in (1, 64)} | {(name, 16, 3) for name in resnets} <= maps
     assert len({(g.network, images_of(g), g.layers, row) for g in plan for row in rows_of(g)}) == sum(
         len(list(rows_of(g))) for g in plan
     )

@@ -11,6 +11,7 @@ from scipy.io import savemat
 from studylib.__main__ import main
 from studylib.data.dataset import DataError, load_dataset
 from studylib.data.importers.figshare import border_distance, import_figshare, person_of
+from studylib.data.importers.registry import IMPORTERS
 
 SIDE = 64
 IDS = ["100", "100", "MR7", "MR7B", "97607", "97737", "200", "300", "400"]
@@ -155,6 +156,6 @@ def test_the_command_writes_to_the_data_folder_and_says_the_licence(release, tmp
     assert main(["data", "import", "brain_figshair", str(release)]) == 1
     assert "did you mean 'brain_figshare'" in capsys.readouterr().err
     assert main(["data", "import"]) == 2
-    assert "name a set (brain_figshare, pap_herlev, sipakmed)" in capsys.readouterr().err
+    assert f"name a set ({', '.join(sorted(IMPORTERS))})" in capsys.readouterr().err
     assert main(["data", "import", "brain_figshare", str(tmp_path / "nowhere")]) == 1
     assert "is not a folder" in capsys.readouterr().err

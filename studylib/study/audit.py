@@ -157,10 +157,15 @@ def truth_gate(planted: dict[str, Estimate | str]) -> list[Gate]:
 
 
 def choice_gate(values: dict[str, float]) -> list[Gate]:
-    """Gate 6: how far mere choices move the figure; no pass or fail, the range stands beside the point."""
+    """Gate 6: how far mere choices move the figure; no pass or fail, the range stands beside the point. values: choice
+    -> figure; none where no map can be scored.
+    """
+    rule = "range over layer and interpolation, printed beside the point"
+    if not values:
+        return [Gate("6 choices", rule, "no map can be scored in this run", "not applicable")]
     low, high = min(values, key=values.get), max(values, key=values.get)
     text = f"{values[low]:.3f} ({low}) to {values[high]:.3f} ({high}), {len(values)} choices"
-    return [Gate("6 choices", "range over layer and interpolation, printed beside the point", text, "not applicable")]
+    return [Gate("6 choices", rule, text, "not applicable")]
 
 
 def above(gate: str, rule: str, e: Estimate, bound: float) -> Gate:

@@ -62,9 +62,7 @@ def forest(
         ax.plot([e.low, e.high], [row, row], color=shade, lw=2.5, solid_capstyle="round")
         ax.plot(e.value, row, "o", color=shade, ms=7)
         if stated and name in stated:
-            ax.plot(
-                stated[name], row, marker="D", color="white", mec="black", ms=7, label="source" if row == 0 else None
-            )
+            ax.plot(stated[name], row, marker="D", color="white", mec="black", ms=7)
     if line is not None:
         ax.axvline(line, color="0.3", lw=1, ls="--")
     ax.set(yticks=range(len(estimates)), yticklabels=list(estimates), xlabel=xlabel, title=title)
