@@ -50,3 +50,16 @@ def test_networks_that_saw_a_picture_count_once():
     twice = pd.concat([table(), table().assign(repeat=1, density=5.0)], ignore_index=True)
     e = planted_01.rates(twice, "marker")["reveal.marker.cam.rate"]
     assert e.n == 5 and e.value == pytest.approx((1 + 1 + 0.5 + 0.5 + 1) / 5)
+
+
+def test_fine_chromatin_has_the_same_names_whether_or_not_it_was_learned():
+    rows = pd.DataFrame(
+        {"image": list("abcd"), "group": list("aabb"), "amplitude": [1.0, 1, 2, 2], "correct": [1.0, 0, 1, 1]}
+    )
+    shown = rows.iloc[2:].assign(method="cam", hidden=[0.0, 1.0])
+    found = planted_01.by_amplitude(rows, shown, ("cam", "gradcam++"), resamples=100)
+    assert found["hide.fine.cam"].value == 0.5 == found["fine.cam.hides.amplitude_2"].value
+    assert np.isnan(found["fine.cam.hides.amplitude_1"].value) and np.isnan(found["hide.fine.gradcampp"].value)
+    never = planted_01.by_amplitude(rows.assign(correct=0.0), shown, ("cam", "gradcam++"), resamples=100)
+    assert never.keys() == found.keys() and np.isnan(never["hide.fine.cam"].value)
+    assert "right in 90 %" in never["hide.fine.cam"].how

@@ -188,7 +188,7 @@ def recovered(workshop: Workshop, fits: Fits, arm: str, most: int, steps: int = 
 def fine(workshop: Workshop, fits: Fits, methods: Sequence[str] = ("cam", "gradcam++"), **how) -> dict[str, Estimate]:
     """Accuracy, and how often each map hides the nucleus (less dense than drawn blindly), by amplitude of the coarse
     chromatin that alone tells the class; abnormal cells called so. `hide.fine.*` is that at the smallest amplitude
-    at which accuracy is 90 % or more.
+    at which accuracy is 90 % or more, undefined where there is none.
     """
     tables, said = [], []
     for t in fits.select("fine"):
@@ -205,17 +205,29 @@ def fine(workshop: Workshop, fits: Fits, methods: Sequence[str] = ("cam", "gradc
             density = energy_inside(maps, at) / np.where(at.any((1, 2)), at.mean((1, 2)), np.nan)
             hidden = np.where(np.isfinite(density), density < HIDDEN, np.nan)
             tables.append(pd.DataFrame(row | {"hidden": hidden, "method": method})[keep])
-    said, table = pd.concat(said, ignore_index=True), pd.concat(tables, ignore_index=True)
+    return by_amplitude(pd.concat(said, ignore_index=True), pd.concat(tables, ignore_index=True), methods, **how)
+
+
+def by_amplitude(said: pd.DataFrame, table: pd.DataFrame, methods: Sequence[str], **how) -> dict[str, Estimate]:
+    """What `fine` records, the same names whatever was learned. said: image, group, amplitude, correct; table: of
+    abnormal cells called so, image, group, amplitude, method, hidden.
+    """
     found, least = {}, None
     for amplitude, some in said.groupby("amplitude"):
         name = f"{amplitude:g}".replace(".", "_")
         found[f"fine.accuracy.amplitude_{name}"] = e = mean_by(some, "correct", how=f"amplitude {amplitude:g}", **how)
         least = amplitude if least is None and e.value >= 0.9 else least
         for method in methods:
-            rows = table[(table["amplitude"] == amplitude) & (table["method"] == method)]
-            if len(rows) > 1:
-                key = f"fine.{method.replace('++', 'pp')}.hides.amplitude_{name}"
-                found[key] = mean_by(rows, "hidden", how=f"{method} hides the nucleus, amplitude {amplitude:g}", **how)
-                if amplitude == least:
-                    found[f"hide.fine.{method.replace('++', 'pp')}"] = found[key]
-    return found
+            rows, short = table[(table["amplitude"] == amplitude) & (table["method"] == method)], _short(method)
+            text = f"{method} hides the nucleus, amplitude {amplitude:g}"
+            none = exact(float("nan"), n=0, how=f"{text}: no abnormal cell was called so")
+            hides = none if rows.empty else mean_by(rows, "hidden", how=text, **how)
+            found[f"fine.{short}.hides.amplitude_{name}"] = hides
+            if amplitude == least:
+                found[f"hide.fine.{short}"] = hides
+    never = exact(float("nan"), n=len(said), how="at no amplitude of chromatin is the network right in 90 %")
+    return {f"hide.fine.{_short(method)}": never for method in methods} | found
+
+
+def _short(method: str) -> str:
+    return method.replace("++", "pp")
