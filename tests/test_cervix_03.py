@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studylib.study import cervix_03
+from studylib.study import cells_01, cervix_03
 
 
 def photographs(reasons=("", "", "large_polyp", "type_3_out_of_sight", "")):
@@ -38,8 +38,9 @@ def test_counts_by_class_and_reason():
     found = cervix_03.by_class(shop, photographs())
     assert found.loc[("treatable", "treatable")].tolist() == [3, 2, 1]
     assert found.loc[("not treatable", "large polyp")].tolist() == [1, 1, 1]
-    exact = cervix_03.counts(photographs())
+    exact = cells_01.counts(photographs(), "photographs")
     assert exact["counts.images"].value == 5 and exact["counts.not_treatable"].value == 2
+    assert exact["counts.treatable"].how.endswith("photographs of treatable")
 
 
 def test_examples_are_the_first_of_each_by_name():

@@ -44,12 +44,12 @@ def sizes(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(row | {"label": workshop.labels(dataset)[0]} | numbers | {"nucleus": nucleus})
 
 
-def counts(dataset: Dataset) -> dict[str, Estimate]:
-    """Cells, groups and how many groups hold cells that are called normal beside abnormal ones, exactly."""
+def counts(dataset: Dataset, what: str = "cells") -> dict[str, Estimate]:
+    """Images in all and of each class, exactly. what: they show."""
     table = dataset.table
-    found = {"counts.images": exact(float(len(table)), n=len(table), how="cells")}
+    found = {"counts.images": exact(float(len(table)), n=len(table), how=what)}
     for name in dataset.classes:
-        found[f"counts.{name}"] = exact(float((table["label"] == name).sum()), n=len(table), how=f"cells of {name}")
+        found[f"counts.{name}"] = exact(float((table["label"] == name).sum()), n=len(table), how=f"{what} of {name}")
     return found
 
 

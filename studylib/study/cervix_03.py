@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from studylib.data.dataset import Dataset
-from studylib.metrics.intervals import Estimate, exact
 from studylib.study.cells_01 import SIDE, colour_features
 from studylib.study.cells_01 import forest as forests
 from studylib.study.figures import quantile_cases
@@ -40,15 +39,6 @@ def by_class(workshop: Workshop, dataset: Dataset) -> pd.DataFrame:
     )
     found.index = [(a.replace("_", " "), b.replace("_", " ")) for a, b in found.index]
     found.index = pd.MultiIndex.from_tuples(found.index, names=["class", "shows"])
-    return found
-
-
-def counts(dataset: Dataset) -> dict[str, Estimate]:
-    """Photographs in all and of each class, exactly."""
-    table = dataset.table
-    found = {"counts.images": exact(float(len(table)), n=len(table), how="photographs")}
-    for name in dataset.classes:
-        found[f"counts.{name}"] = exact(float((table["label"] == name).sum()), n=len(table), how=f"photographs: {name}")
     return found
 
 

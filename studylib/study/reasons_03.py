@@ -13,9 +13,9 @@ import torch
 from studylib.cam import explain
 from studylib.metrics import floors, localisation
 from studylib.metrics.estimates import at_the_edge
-from studylib.metrics.intervals import Estimate, auroc_by, difference_between, difference_by, mean_by
+from studylib.metrics.intervals import Estimate, difference_between, difference_by, mean_by
 from studylib.study.fits import Fits
-from studylib.study.heads_03 import BEST, everywhere
+from studylib.study.heads_03 import BEST
 from studylib.study.mapping import BATCH, TOLERANCE, as_images, held_out
 from studylib.study.maps_03 import Looked, averaged, explained, large, region_columns, said
 from studylib.study.scrutiny import cue_masks
@@ -150,10 +150,3 @@ def revealing(workshop: Workshop, fits: Fits, cue: str, most: int) -> pd.DataFra
             tables.append(pd.DataFrame(row | columns))
     none = pd.DataFrame(columns=["image", "group", "area", "energy", "density", "method", "repeat"])
     return pd.concat(tables, ignore_index=True) if tables else none
-
-
-def doubt(frozens, heads, levels=BEST, **how) -> Estimate:
-    """AUROC with which a head's own doubt tells its errors."""
-    rows = everywhere(frozens, heads, levels)
-    rows = rows.assign(wrong=1 - rows["correct"].astype(int), doubt=-(rows["p"] - 0.5).abs())
-    return auroc_by(rows, "wrong", "doubt", how="AUROC of doubt for an error", **how)
