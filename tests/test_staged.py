@@ -124,6 +124,20 @@ def test_scratch_on_request_leaves_nothing_frozen(weights):
     assert not torch.equal(model.upper[0][0].weight, weights["mobilenet_v2"].features[0][0].weight)
 
 
+def test_a_head_alone_leaves_every_layer_as_the_file_has_it(weights):
+    model = staged("mobilenet_v2", head_alone=True)
+    assert len(model.upper) == 0 and {p.requires_grad for p in model.trunk.parameters()} == {False}
+    images = torch.rand(2, 3, SIDE, SIDE)
+    with torch.inference_mode():
+        source = weights["mobilenet_v2"].eval().features((images - 0.5) / 0.5)
+        torch.testing.assert_close(model.eval().features(images), source)
+        seen = explain(model, images, "cam", 1, "upper")
+        expected = (source * model.fc.weight[1, :, None, None]).sum(1)
+    torch.testing.assert_close(seen["cam"], expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="resnet18_to_layer3.* lacks"):
+        staged("resnet18", head_alone=True)
+
+
 def test_training_on_features_is_training_through_the_frozen_trunk(weights):
     torch.manual_seed(1)
     model, images, labels = staged("resnet18").train(), torch.rand(6, 3, SIDE, SIDE), torch.arange(6) % 3

@@ -136,14 +136,16 @@ def staged(
     image_size: int = 224,
     head: str = "linear",
     pretrained: bool = True,
+    head_alone: bool = False,
 ) -> StagedClassifier:
     """One of ARCHITECTURES with a new head; `image_size` is free where pooling is global.
 
     head: "linear" behind global average pooling, on which CAM is exact; "three_layers", VGG's own three layers behind
     the pooling; or "flattened", dense layers on every place of the map, as VGG has them, but 256 wide: on these two
     CAM is not defined. pretrained: keep the lower layers as the weights at hand have them and start the upper from them
-    where they go on; without weights everything is trained from scratch, and `weights_from` says so. Raises ValueError
-    for an unknown architecture or head.
+    where they go on; without weights everything is trained from scratch, and `weights_from` says so. head_alone: keep
+    all layers as the weights have them and train the head. Raises ValueError for an unknown architecture or head, and
+    where the weights at hand do not fill the layers that are kept.
     """
     for given, known, what in ((architecture, ARCHITECTURES, "architecture"), (head, HEADS, "head")):
         if given not in known:
@@ -154,6 +156,8 @@ def staged(
     layers = made.layers()
     names = list(layers)
     cut = names.index(made.cut) if made.cut else 0
+    if head_alone:
+        cut = len(names)
     where = "none"
     if pretrained and made.weights:
         where = load_weights(nested(layers), made.weights, optional=tuple(names[cut:]))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from studylib.models.registry import learns
+from studylib.training.spec import BALANCES
 
 PROFILES = ("quick", "standard", "paper")
 DATA = ("phantom", "real")
@@ -35,6 +36,7 @@ class Arm:
     guide: float = 0.0  # weight of the penalty on the class's evidence outside `guide_regions`
     guide_regions: tuple[str, ...] = ()  # first words of the regions' names
     box_regions: tuple[str, ...] = ()  # the same: what the box of a network that detects holds
+    balance: str = ""  # how training answers classes of unequal size, one of the spec's BALANCES
     share: float = 1.0  # of the training groups
     data: str = ""  # "phantom" or "real": only there
     phantom: str = "plain"  # which phantom family variant: "plain", or one of the profile's variants
@@ -143,6 +145,10 @@ def _contradictions(arm: Arm | None) -> list[str]:
         found.append("guide needs guide_regions, where the evidence is to lie")
     if arm.augment and (arm.guide or learns(arm.model) != "labels"):
         found.append("augment moves pictures, not masks or boxes: it goes with networks that learn labels, unguided")
+    if arm.balance not in BALANCES:
+        found.append(f"balance = '{arm.balance}' is not known{_near(arm.balance, BALANCES)}")
+    if arm.balance and (arm.guide or learns(arm.model) != "labels"):
+        found.append("balance changes the loss of labels: it goes with networks that learn labels, unguided")
     if (learns(arm.model) == "boxes") != bool(arm.box_regions):
         found.append("box_regions, what a box is drawn around, go with a network that detects, and it needs them")
     return found

@@ -122,7 +122,7 @@ class Workshop:
         arm, profile = run.arm, self.profile
         options = dict(arm.options) | {"image_size": size}
         if learns(arm.model) == "labels" and (examples.outputs > 1 or arm.model in ("staged", "pyramid")):
-            options["outputs"] = examples.outputs
+            options.setdefault("outputs", examples.outputs)  # an arm may ask for more outputs than there are classes
         return FitSpec(
             study=self.settings.study,
             dataset=dataset.name,
@@ -144,6 +144,7 @@ class Workshop:
             precision=arm.precision or profile.precision,
             augment=arm.augment,
             guide=arm.guide,
+            balance=arm.balance,
             weights=begins_from(arm.model, options),
         )
 

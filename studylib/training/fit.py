@@ -23,6 +23,7 @@ from studylib.training.detection import Detector, found_boxes
 from studylib.training.examples import Examples
 from studylib.training.features import frozen_features
 from studylib.training.guidance import GuidedClassifier
+from studylib.training.imbalance import BalancedClassifier, BalancedOrder
 from studylib.training.locks import lock
 from studylib.training.module import Classifier, EpochOrder, as_input, loader
 from studylib.training.precision import on_this_machine
@@ -91,11 +92,14 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     cached = hasattr(network, "trunk") and not spec.augment  # what a trunk makes of a changed picture is made anew
     inputs = frozen_features(network, examples.pixels, spec, runs) if cached else examples.pixels
     trained = network.trained() if cached else network
-    classifier = learner(trained, spec)
+    classifier = learner(trained, spec, examples)
     targets = {"masks": examples.masks, "boxes": examples.boxed}.get(learns(spec.model), examples.targets)
     train, validation = examples.rows("train"), examples.rows("validation")
     masks = examples.masks[train] if spec.guide else None
-    batches = loader(inputs[train], targets[train], spec.batch_size, EpochOrder(len(train), spec.seed), masks)
+    order = EpochOrder(len(train), spec.seed)
+    if spec.balance == "sampler":
+        order = BalancedOrder(examples.targets[train], spec.seed)
+    batches = loader(inputs[train], targets[train], spec.batch_size, order, masks)
     trainer = pl.Trainer(
         max_epochs=spec.epochs,
         accelerator="auto",
@@ -120,20 +124,25 @@ def _train(spec: FitSpec, examples: Examples, partial: Path, runs: Path, on_epoc
     _write(spec, network, trained, classifier, examples, inputs, partial, best["epoch"] + 1)
 
 
-def learner(network: nn.Module, spec: FitSpec) -> Classifier:
+def learner(network: nn.Module, spec: FitSpec, examples: Examples) -> Classifier:
     """The network with the loss that it is trained by."""
+    if spec.balance:
+        counts = np.bincount(examples.targets[examples.rows("train")], minlength=len(examples.classes))
+        return BalancedClassifier(network, spec, counts)
     kinds = {"masks": Segmenter, "boxes": Detector, "labels": GuidedClassifier if spec.guide else Classifier}
     return kinds[learns(spec.model)](network, spec)
 
 
 def _checkpoints(partial: Path):
-    """The first epoch with the best validation accuracy is kept (source 02, 4.3), and the last one to go on from."""
+    """The first epoch with the best validation accuracy is kept (source 02, 4.3; where classes are balanced, balanced
+    accuracy), and the last one to go on from.
+    """
     from lightning.pytorch.callbacks import ModelCheckpoint
 
     return ModelCheckpoint(
         dirpath=partial,
         filename="best",
-        monitor="validation_accuracy",
+        monitor="kept_by",
         mode="max",
         save_top_k=1,
         save_last=True,

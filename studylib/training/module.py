@@ -127,7 +127,7 @@ class Classifier(pl.LightningModule):
         reseed(self.spec.seed + self.global_step)  # what is random in a step follows from its number
         if self.spec.augment:
             batch = (augmented(batch[0]), *batch[1:])
-        return self._step(batch, "training")
+        return self._step(batch, "training")[0]
 
     def validation_step(self, batch: tuple[Tensor, ...], _: int) -> None:
         self._step(batch, "validation")
@@ -137,13 +137,14 @@ class Classifier(pl.LightningModule):
         logits = self.network(batch[0])
         return logits, self.loss(logits, batch[1])
 
-    def _step(self, batch: tuple[Tensor, ...], part: str) -> Tensor:
+    def _step(self, batch: tuple[Tensor, ...], part: str) -> tuple[Tensor, Tensor]:
+        """Loss and logits of a batch, counted into the curve."""
         targets = batch[1]
         logits, loss = self.judged(batch)
         sums = {"n": len(targets), "loss": float(loss) * len(targets), "right": self.right(logits, targets)}
         for name, value in sums.items():
             self._sums[f"{part}_{name}"] = self._sums.get(f"{part}_{name}", 0) + value
-        return loss
+        return loss, logits
 
     def on_validation_epoch_end(self) -> None:
         row = {"epoch": self.current_epoch + 1, "seconds": time.perf_counter() - self._began}
@@ -151,7 +152,11 @@ class Classifier(pl.LightningModule):
             n = self._sums[f"{part}_n"]
             row |= {f"{part}_loss": self._sums[f"{part}_loss"] / n, f"{part}_accuracy": self._sums[f"{part}_right"] / n}
         self.history.append(row)
-        self.log("validation_accuracy", row["validation_accuracy"])
+        self.log("kept_by", self.kept_by(row))
+
+    def kept_by(self, row: dict[str, float]) -> float:
+        """What the first best epoch is chosen by, from its row of the learning curve."""
+        return row["validation_accuracy"]
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["history"] = self.history

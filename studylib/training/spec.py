@@ -12,6 +12,7 @@ from pathlib import Path
 
 from studylib.models.registry import module_of
 
+BALANCES = ("", "weighted", "sampler", "focal", "adjusted")
 LIBRARIES = ("torch", "torchvision", "lightning", "numpy")
 # what cannot change weights: a table of names (the module a name stands for is hashed instead), the spec itself,
 # whose values
@@ -51,6 +52,7 @@ class FitSpec:
     precision: str = "bf16"
     augment: bool = False  # whether training pictures are moved and tinted at random
     guide: float = 0.0  # weight of the penalty on evidence outside the masks of the examples
+    balance: str = ""  # how training answers classes of unequal size: one of BALANCES
     weights: str = ""  # which file of pretrained weights the network begins from
 
     def to_dict(self) -> dict:
