@@ -39,9 +39,6 @@ def test_performance_by_hand():
     # abnormal: 20 dyskeratotic, 16 called so; of parabasal 6 of 20 are called dyskeratotic, of columnar none
     assert found["binary.accuracy.group.x.test"].value == pytest.approx((16 + 14 + 20) / 60)
     assert found["binary.balanced_accuracy.group.x.test"].value == pytest.approx((16 / 20 + 34 / 40) / 2)
-    confusion = records_01.confusion(predictions(), CLASSES)
-    assert confusion.loc["parabasal", "dyskeratotic"] == pytest.approx(30)
-    assert confusion.loc["normal columnar"].tolist() == pytest.approx([0, 60, 40])
 
 
 def test_shares_of_the_gain_by_hand():
@@ -76,7 +73,6 @@ def test_frames_and_heads_are_compared_by_cell():
     cost = records_01.head_cost(fits, [("small", "small_flat"), ("vgg16", "vgg16_flat")])
     assert list(cost) == ["accuracy.group.small_minus_small_flat"]
     assert cost["accuracy.group.small_minus_small_flat"].value == pytest.approx(0.5 / 3)
-    assert records_01.leak(fits, "small")["leak.accuracy_gap"].value == pytest.approx(0.3)
     every = records_01.everyone(fits, ["small"], "small", CLASSES)
     assert every["accuracy.group.main.test"] == every["accuracy.group.small.test"]
     assert every["accuracy.random_folds.main.test"].value == 1.0

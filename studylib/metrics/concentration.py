@@ -1,4 +1,4 @@
-"""How concentrated a map is, whatever lies under it: one float64 per image of its positive part.
+"""How concentrated and how smooth a map is, whatever lies under it: one float64 per image of its positive part.
 
 maps: (N, H, W). NaN for a NaN, flat or all-negative map (`maps.reasons` says which).
 """
@@ -35,6 +35,20 @@ def half_mass_area(maps: Any) -> np.ndarray:
     held = np.cumsum(-np.sort(-shares, axis=1), axis=1)
     # a half that is missed by rounding alone counts as reached
     return where_defined(((held < 0.5 - 1e-12).sum(1) + 1) / shares.shape[1], keep)
+
+
+def total_variation(maps: Any) -> np.ndarray:
+    """Return the mean step between neighbours over the map's maximum: 0 for a slow ramp, up to 1 for a chessboard.
+
+    Mean of |difference| over all pairs of pixels side by side or one above the other (Rudin 1992, anisotropic).
+    """
+    array = as_maps(maps)
+    keep = defined(array)
+    mass = positive(array, keep)
+    steps = [np.abs(np.diff(mass, axis=axis)).reshape(len(mass), -1) for axis in (1, 2)]
+    pairs = sum(s.shape[1] for s in steps)
+    top = np.where(keep, mass.max((1, 2)), 1.0)
+    return where_defined(sum(s.sum(1) for s in steps) / max(pairs, 1) / top, keep)
 
 
 def _shares(maps: Any) -> tuple[np.ndarray, np.ndarray]:

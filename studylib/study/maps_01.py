@@ -4,7 +4,7 @@ and layer, paired by cell. One row a cell, network, method and layer; the class 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -93,10 +93,12 @@ def of(table: pd.DataFrame, method: str, layer: str = LAYER, correct: bool = Tru
     return rows[rows["correct"] == 1] if correct else rows
 
 
-def floor_rows(workshop: Workshop, fits: Fits, arm: str, part: str = "test") -> pd.DataFrame:
-    """The nucleus found by maps that know nothing of the network: a bump in the middle, the mean nucleus of the named
-    class over training cells, the darkest pixels, edges, noise; on test cells the CAM of random weights too. One row a
-    cell, network and `map`.
+def floor_rows(
+    workshop: Workshop, fits: Fits, arm: str, part: str = "test", more: Callable[[Seen], dict] = lambda seen: {}
+) -> pd.DataFrame:
+    """The first region found by maps that know nothing of the network: a bump in the middle, the mean region of the
+    named class over training images, the darkest pixels, edges, noise, and by name what `more` makes of the images; on
+    test images the CAM of random weights too. One row an image, network and `map`.
     """
     tables = []
     for t in firsts(fits, arm):
@@ -111,7 +113,7 @@ def floor_rows(workshop: Workshop, fits: Fits, arm: str, part: str = "test") -> 
             "darkest": floors.darkest(seen.pictures.pixels),
             "sobel": floors.sobel(seen.pictures.pixels),
             "random": floors.uniform_random(shape, t.run.seed),
-        }
+        } | more(seen)
         if part == "test":
             images = as_images(seen.pixels)
             random = explain(random_network(t), images, "cam", e.target, LAYER, batch_size=BATCH)

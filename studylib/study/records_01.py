@@ -8,34 +8,19 @@ import numpy as np
 import pandas as pd
 
 from studylib.metrics import classification
-from studylib.metrics.intervals import Estimate, auroc_by, difference_between, difference_by, of_columns, statistic_by
+from studylib.metrics.intervals import Estimate, auroc_by, difference_by, of_columns, statistic_by
+from studylib.study.by_class import named_classes
 from studylib.study.cells_01 import is_abnormal
 from studylib.study.compare import paired
 from studylib.study.fits import Fits
 
 BACKBONES = ("small", "mobilenet_v2", "resnet18", "vgg16", "vgg16_flat", "small_flat", "efficientnet_b0")
 FRAMES = {"stretch": "", "pad": "_pad", "window": "_window"}
-MEASURES = {
-    "accuracy": classification.accuracy,
-    "balanced_accuracy": classification.balanced_accuracy,
-    "macro_f1": classification.macro_f1,
-}
 
 
 def performance(table: pd.DataFrame, name: str, classes: Sequence[str], part: str = "group", **how) -> dict:
-    """Accuracy, balanced accuracy, macro F1 and mean AUROC over classes; the same without F1 of normal against
-    abnormal. table: predictions, a row a cell and network -> {name: Estimate}
-    """
-    found = {
-        f"{key}.{part}.{name}.test": statistic_by(
-            table, of_columns(measure, "label", "predicted"), how=f"{key.replace('_', ' ')} of {name}", **how
-        )
-        for key, measure in MEASURES.items()
-    }
-    found[f"auroc.{part}.{name}.test"] = auroc_by(
-        table, "label", [f"p_{c}" for c in classes], how=f"AUROC of one class against the rest, mean, {name}", **how
-    )
-    return found | _two_classes(table, name, classes, part, **how)
+    """`named_classes`, and the same without F1 of normal against abnormal. -> {name: Estimate}"""
+    return named_classes(table, name, classes, part, **how) | _two_classes(table, name, classes, part, **how)
 
 
 def _two_classes(table: pd.DataFrame, name: str, classes: Sequence[str], part: str, **how) -> dict[str, Estimate]:
@@ -126,15 +111,6 @@ def frames(fits: Fits, main: str, classes: Sequence[str], **how) -> dict[str, Es
     return found
 
 
-def leak(fits: Fits, arm: str, **how) -> dict[str, Estimate]:
-    """Accuracy where cells of one group stand on both sides minus on unseen groups."""
-    if not fits.has(arm, "random_folds"):
-        return {}
-    tables = fits.predictions(arm, "random_folds"), fits.predictions(arm)
-    text = f"accuracy of {arm}: cells at random minus unseen groups"
-    return {"leak.accuracy_gap": difference_between(*tables, "correct", how=text, **how)}
-
-
 def head_cost(fits: Fits, pairs: Sequence[tuple[str, str]], **how) -> dict[str, Estimate]:
     """What pooling costs: accuracy with it minus with dense layers on every place, paired by cell."""
     return {
@@ -144,12 +120,3 @@ def head_cost(fits: Fits, pairs: Sequence[tuple[str, str]], **how) -> dict[str, 
         for a, b in pairs
         if fits.has(a) and fits.has(b)
     }
-
-
-def confusion(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """True class in rows, named class in columns, per cent of the row."""
-    found = pd.crosstab(table["label"], table["predicted"], normalize="index").reindex(
-        index=range(len(classes)), columns=range(len(classes)), fill_value=0.0
-    )
-    names = [c.replace("_", " ") for c in classes]
-    return (100 * found).set_axis(names, axis=0).set_axis(names, axis=1).rename_axis("true, per cent")
