@@ -19,6 +19,7 @@ FAMILIES = {
     "tumours": "studylib.data.phantoms.tumours:make_tumours",
     "cells": "studylib.data.phantoms.cells:make_cells",
     "cervix": "studylib.data.phantoms.cervix:make_cervix",
+    "skin": "studylib.data.phantoms.skin:make_skin",
 }
 
 
