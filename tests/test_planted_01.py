@@ -13,7 +13,7 @@ def table() -> pd.DataFrame:
     """Four pictures of two slides: density on the cue 4, 2, 1.5 and 0.5; one more has no map."""
     density = np.array([4.0, 2.0, 1.5, 0.5, np.nan])
     row = {"image": list("abcde"), "group": ["s1", "s1", "s2", "s2", "s2"], "density": density, "area": 0.1,
-           "energy": density * 0.1, "repeat": 0}  # fmt: skip
+           "energy": density * 0.1, "peak": [1.0, 1.0, 0.0, 0.0, np.nan], "repeat": 0}  # fmt: skip
     return pd.concat(
         [pd.DataFrame(row | {"method": "cam"}), pd.DataFrame(row | {"method": "gradcam++", "density": 0.5})]
     )
@@ -39,6 +39,12 @@ def test_a_cue_that_no_picture_shows_is_undefined_and_says_why():
     }
     assert all(np.isnan(e.value) and "no picture" in e.how for e in found.values())
     assert np.isnan(planted_01.energy_minus_area(none).value)
+
+
+def test_peaks_by_hand():
+    found = planted_01.peaks(table(), "ruler", ("cam", "crm"))
+    assert found["peak.ruler.cam.rate"].value == 0.5 and found["peak.ruler.cam.rate"].n == 4
+    assert np.isnan(found["peak.ruler.crm.rate"].value) and "no picture" in found["peak.ruler.crm.rate"].how
 
 
 def test_energy_on_a_cue_minus_its_area_by_hand():

@@ -7,7 +7,7 @@ carry the cue and were called abnormal by a network that rests on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,9 @@ from studylib.metrics.intervals import (
     exact,
     mean_by,
 )
-from studylib.metrics.localisation import energy_inside
+from studylib.metrics.localisation import energy_inside, pointing_game
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import BATCH, as_images, held_out
+from studylib.study.mapping import BATCH, TOLERANCE, as_images, held_out
 from studylib.study.maps_01 import regions_of
 from studylib.study.scrutiny import cue_masks
 from studylib.study.segmenting import LAYER
@@ -39,18 +39,23 @@ CUES = {"true": "local", "marker": "marker", "either": "either", "outside": "out
 TOP = 0.2  # of the picture, that a relational label is to be recovered from
 
 
-def revealing(workshop: Workshop, fits: Fits, cue: str, most: int, methods: Sequence[str] = METHODS) -> pd.DataFrame:
-    """Density of every method's map on a cue, one row a picture, network and method; columns density, area, energy.
+def revealing(
+    workshop: Workshop, fits: Fits, cue: str, most: int, methods: Sequence[str] = METHODS,
+    arms: Mapping[str, str] = CUES, truth: int = 1,
+) -> pd.DataFrame:  # fmt: skip
+    """Density of every method's map on a cue, one row a picture, network and method; columns density, area, energy,
+    peak (whether the map is highest there, with the pointing game's tolerance).
 
-    Pictures that carry the cue and are called abnormal, the cue set free of the class; of `either` those without an
-    abnormal nucleus, so that ink alone speaks; of `true` the nucleus of abnormal cells. At most so many of a network.
+    Pictures that carry the cue and are called positive, the cue set free of the class; of `either` those without the
+    trait, so that the cue alone speaks; of `true` the region of value `truth` in positive pictures. At most so many of
+    a network. arms: which arm learned each cue.
     """
     tables = []
-    for t in fits.select(CUES[cue]):
+    for t in fits.select(arms[cue]):
         variant = t.run.arm.variant if cue in ("true", "either") else f"{t.run.arm.variant}_free"
         pictures = held_out(workshop, t, variant)
         regions = regions_of(workshop, t, variant=variant)
-        at = regions == 1 if cue == "true" else cue_masks(workshop, t, variant)
+        at = regions == truth if cue == "true" else cue_masks(workshop, t, variant)
         keep = pictures.labels == 1 if cue == "true" else at.any((1, 2))
         if cue == "either":
             keep &= ~_has_trait(workshop, t, variant)
@@ -63,15 +68,17 @@ def revealing(workshop: Workshop, fits: Fits, cue: str, most: int, methods: Sequ
         e = explain(model, as_images(pictures.pixels[keep]), methods, 1, LAYER, batch_size=BATCH)
         row = {"image": pictures.names[keep], "group": pictures.groups[keep], "area": at[keep].mean((1, 2))}
         for method, _ in e.maps:
-            energy = energy_inside(e.upsampled(method, relu=False, scale=None).numpy(), at[keep])
-            columns = {"energy": energy, "density": energy / row["area"], "method": method, "repeat": t.run.repeat}
+            maps = e.upsampled(method, relu=False, scale=None).numpy()
+            energy, peak = energy_inside(maps, at[keep]), pointing_game(maps, at[keep], TOLERANCE * maps.shape[1])
+            columns = {"energy": energy, "density": energy / row["area"], "peak": peak}
+            columns |= {"method": method, "repeat": t.run.repeat}
             tables.append(pd.DataFrame(row | columns))
-    none = pd.DataFrame(columns=["image", "group", "area", "energy", "density", "method", "repeat"])
+    none = pd.DataFrame(columns=["image", "group", "area", "energy", "density", "peak", "method", "repeat"])
     return pd.concat(tables, ignore_index=True) if tables else none
 
 
 def _has_trait(workshop: Workshop, trained: Trained, variant: str) -> np.ndarray:
-    """Which test pictures hold an abnormal nucleus."""
+    """Which test pictures hold the trait."""
     rows = np.flatnonzero(workshop.split(trained.run).part == "test")
     return workshop.dataset(variant).table["trait_present"].to_numpy()[rows] == "1"
 
@@ -96,11 +103,23 @@ def rates(table: pd.DataFrame, cue: str, methods: Sequence[str] = METHODS, **how
     return found
 
 
+def peaks(table: pd.DataFrame, cue: str, methods: Sequence[str] = METHODS, **how) -> dict[str, Estimate]:
+    """How often each method's map is highest on a cue. table: `revealing`"""
+    found = {}
+    for method in methods:
+        rows = table[table["method"] == method].groupby(["image", "group"], as_index=False)["peak"].mean()
+        name = f"peak.{cue}.{method.replace('++', 'pp')}.rate"
+        text = f"{method} highest on the cue ({cue})"
+        none = exact(float("nan"), n=0, how=f"{text}: no picture with the cue was called so")
+        found[name] = none if rows.empty else at_the_edge(mean_by(rows, "peak", how=text, **how))
+    return found
+
+
 def energy_minus_area(table: pd.DataFrame, method: str = "cam", **how) -> Estimate:
     """Share of a map's energy on a cue minus the cue's share of the picture, networks averaged. table: `revealing`"""
     rows = table[table["method"] == method].groupby(["image", "group"], as_index=False)[["energy", "area"]].mean()
     if rows.empty:
-        return exact(float("nan"), n=0, how="no picture with the cue was called abnormal")
+        return exact(float("nan"), n=0, how="no picture with the cue was called positive")
     return difference_by(rows, "energy", "area", how=f"{method} energy on the cue minus its area", **how)
 
 

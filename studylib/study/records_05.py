@@ -78,7 +78,7 @@ def recalls(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, Est
 
         def value(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
             per_class = recall_of(frame, len(classes), weights)
-            return float(np.nanmean(per_class[chosen]) - np.nanmean(per_class[~chosen])) if chosen.any() else np.nan
+            return _mean(per_class[chosen]) - _mean(per_class[~chosen])
 
         return value
 
@@ -110,6 +110,12 @@ def recalls(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, Est
     return found
 
 
+def _mean(recalls_: np.ndarray) -> float:
+    """Mean recall of those classes that a sample holds; NaN where it holds none."""
+    there = recalls_[np.isfinite(recalls_)]
+    return float(there.mean()) if len(there) else float("nan")
+
+
 def recall_of(table: pd.DataFrame, classes: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Recall of every class, (K,), NaN where no image has it."""
     w = np.ones(len(table)) if weights is None else weights
@@ -122,6 +128,11 @@ def balancing(fits: Fits, plain: str, classes: Sequence[str], **how) -> dict[str
     """Each way of balancing minus plain training, the same folds and seeds, paired by image: balanced accuracy,
     accuracy, mean recall of the source's rare classes, ECE of the likeliest class as trained.
     """
+
+    def rare_gain(frame: pd.DataFrame, weights: np.ndarray | None = None) -> float:
+        a, b = (recall_of(frame.assign(correct=frame[f"correct_{s}"]), len(classes), weights) for s in "ab")
+        return _mean(a) - _mean(b)
+
     found = {}
     for kind in (k for k in BALANCES if fits.has(f"{plain}_{k}")):
         balanced = fits.predictions(f"{plain}_{kind}")
@@ -134,7 +145,9 @@ def balancing(fits: Fits, plain: str, classes: Sequence[str], **how) -> dict[str
         found |= {
             f"{name}.balanced_accuracy": statistic_by(both, _balanced_gain, how=f"balanced accuracy, {text}", **how),
             f"{name}.accuracy": difference_by(both, "correct_a", "correct_b", how=f"accuracy, {text}", **how),
-            f"{name}.rare_recall": statistic_by(rare, _balanced_gain, how=f"recall of {RARE}, {text}", **how),
+            f"{name}.rare_recall": statistic_by(
+                rare, rare_gain, how=f"mean recall of {', '.join(RARE)}, {text}", **how
+            ),
             f"balance.{kind}.ece": _ece(balanced, classes, f"ECE of the likeliest class, {kind}", **how),
         }
     return found
