@@ -33,8 +33,8 @@ def test_recalls_by_hand():
     assert found["recall.common_minus_rest"].value == pytest.approx(9 / 12 - (2 / 6 + 0) / 2)
     assert found["recall.rare_minus_rest"].value == pytest.approx(2 / 6 - (9 / 12 + 0) / 2)
     assert found["recall.with_size.spearman"].value == pytest.approx(1)
-    assert found["confusion.MEL_called_NV"].value == pytest.approx(4 / 6)
-    assert found["confusion.MEL_called_NV"].n == 6 and found["confusion.MEL_called_NV"].groups == 3
+    assert found["confusion.mel_called_nv"].value == pytest.approx(4 / 6)
+    assert found["confusion.mel_called_nv"].n == 6 and found["confusion.mel_called_nv"].groups == 3
 
 
 def test_a_weight_counts_a_row_twice():

@@ -14,7 +14,7 @@ def test_the_source_counts():
     assert found["release.rows"] == 25_331 and found["release.columns"] == 14  # source: (25331, 14)
     assert found["release.classes"] == 8  # source: nine
     assert found["release.majority"] == pytest.approx(0.5083, abs=5e-5)
-    assert (found["release.rank.MEL"], found["release.rank.BKL"], found["release.rank.SCC"]) == (2, 4, 6)
+    assert (found["release.rank.mel"], found["release.rank.bkl"], found["release.rank.scc"]) == (2, 4, 6)
     # ledger, 5.38: "anything in .38 to .96"
     assert round(found["release.balanced.low"], 2) == 0.38 and round(found["release.balanced.high"], 2) == 0.96
     assert list(release_05.table()["images"])[:2] == [12_875, 4_522]

@@ -49,13 +49,13 @@ def each_class(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, 
     for number, name in enumerate(classes):
         rows = table.assign(own=(table["label"] == number).astype(int), said=(table["predicted"] == number).astype(int))
         recall, told = rows[rows["own"] == 1], rows[rows["said"] == 1]
-        found[f"recall.{name}.test"] = mean_by(recall, "said", how=f"recall of {name}", **how)
-        text = f"images called {name} that are it"
-        found[f"precision.{name}.test"] = mean_by(told, "own", how=text, **how) if len(told) else none_called(name)
-        found[f"f1.{name}.test"] = statistic_by(
+        key, text = name.lower(), f"images called {name} that are it"
+        found[f"recall.{key}.test"] = mean_by(recall, "said", how=f"recall of {name}", **how)
+        found[f"precision.{key}.test"] = mean_by(told, "own", how=text, **how) if len(told) else none_called(name)
+        found[f"f1.{key}.test"] = statistic_by(
             rows, of_columns(classification.f1, "own", "said"), how=f"F1 of {name}", **how
         )
-        found[f"auroc.{name}.test"] = auroc_by(rows, "own", f"p_{name}", how=f"AUROC of {name}, one to rest", **how)
+        found[f"auroc.{key}.test"] = auroc_by(rows, "own", f"p_{name}", how=f"AUROC of {name}, one to rest", **how)
     return found
 
 

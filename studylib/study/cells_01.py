@@ -49,7 +49,9 @@ def counts(dataset: Dataset, what: str = "cells") -> dict[str, Estimate]:
     table = dataset.table
     found = {"counts.images": exact(float(len(table)), n=len(table), how=what)}
     for name in dataset.classes:
-        found[f"counts.{name}"] = exact(float((table["label"] == name).sum()), n=len(table), how=f"{what} of {name}")
+        found[f"counts.{name.lower()}"] = exact(
+            float((table["label"] == name).sum()), n=len(table), how=f"{what} of {name}"
+        )
     return found
 
 

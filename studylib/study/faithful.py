@@ -81,6 +81,18 @@ def against_floors(table: pd.DataFrame, methods: Sequence[str], **how) -> dict[s
     return found
 
 
+def between(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], **how) -> dict[str, Estimate]:
+    """Area of one map minus that of another, both curves, paired by image."""
+    found = {}
+    for kind in CURVES:
+        rows = table[table["curve"] == kind]
+        for a, b in pairs:
+            name = f"faith.{a.replace('++', 'pp')}_minus_{b.replace('++', 'pp')}.{kind}"
+            text = f"area under {kind}, {a} minus {b}, class said, paired by image"
+            found[name] = difference_by(rows, a, b, how=text, **how)
+    return found
+
+
 def means(table: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     """Mean areas, a row a map or floor; deletion low and insertion high are better."""
     columns = [*methods, *FLOORS]

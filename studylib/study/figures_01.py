@@ -24,8 +24,11 @@ OUTLINES = {(1, 2): "#56B4E9", (1,): "#E69F00"}  # the cell, then its nucleus on
 TITLES = {name: method.title for name, method in METHODS_KNOWN.items()}
 
 
-def cells(dataset: Dataset, rows: Sequence[int], titles: Sequence[str], title: str, columns: int = 6) -> Figure:
-    """Cells at one scale, nucleus and cytoplasm outlined."""
+def cells(
+    dataset: Dataset, rows: Sequence[int], titles: Sequence[str], title: str, columns: int = 6,
+    outlines: Mapping[tuple[int, ...], str] = OUTLINES,
+) -> Figure:  # fmt: skip
+    """Pictures at one scale, some regions of each outlined: of cells nucleus and cytoplasm."""
     pictures = [dataset.image(row) for row in rows]
     side = max(max(p.shape[:2]) for p in pictures)
     lines = -(-len(rows) // columns)
@@ -34,7 +37,7 @@ def cells(dataset: Dataset, rows: Sequence[int], titles: Sequence[str], title: s
         ax.axis("off")
     for ax, row, picture, text in zip(axes.flat, rows, pictures, titles, strict=False):
         ax.imshow(picture)
-        _outline(ax, dataset.mask(row))
+        _outline(ax, dataset.mask(row), outlines)
         middle = picture.shape[1] / 2, picture.shape[0] / 2
         ax.set(xlim=(middle[0] - side / 2, middle[0] + side / 2), ylim=(middle[1] + side / 2, middle[1] - side / 2))
         ax.set_title(text, fontsize=8, fontweight="normal", loc="center")

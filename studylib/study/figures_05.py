@@ -25,7 +25,7 @@ def by_size(named: Mapping[str, Estimate], shares: Mapping[str, float], measure:
     """A measure of every class with its interval against the class's share of the images, logarithmic."""
     fig, ax = plt.subplots(figsize=(6.6, 3.6))
     for name, share in shares.items():
-        e = named[f"{measure}.{name}.test"]
+        e = named[f"{measure}.{name.lower()}.test"]
         ax.plot([share, share], [e.low, e.high], color="#0072B2", lw=2)
         ax.plot(share, e.value, "o", color="#0072B2", ms=6)
         ax.annotate(name, (share, e.value), xytext=(6, 3), textcoords="offset points", fontsize=8)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import rankdata
 
 from studylib.cam.regions import find_regions, matched_area
@@ -63,9 +64,8 @@ def map_table(
     for t in chosen:
         seen = first(seen_by(workshop, t), most)
         named = layers_of(t)
-        channels = channels_of(seen, tuple(named.values()))
-        few = max(2, PASSES // len(chosen) // sum(channels.values()))
-        for methods, some in ((METHODS[:2], seen), (METHODS[2:], first(seen, min(few, most)))):
+        few = affordable(t, tuple(named.values()), most, len(chosen))
+        for methods, some in ((METHODS[:2], seen), (METHODS[2:], first(seen, few))):
             e = explained(some, methods, tuple(named.values()))
             row = told(some, e) | {"repeat": t.run.repeat}
             for method, layer in e.maps:
@@ -75,21 +75,20 @@ def map_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def channels_of(seen: Seen, layers: Sequence[str]) -> dict[str, int]:
-    """How many channels each layer has."""
-    from studylib.study.mapping import as_images
-
-    model, found = seen.trained.fit.model(), {}
+def affordable(trained: Trained, layers: Sequence[str], most: int, networks: int = 1) -> int:
+    """How many images of one of so many networks Score-CAM can have within PASSES, at most `most`, at least two."""
+    model, channels = trained.fit.model(), {}
     hooks = [
-        model.get_submodule(name).register_forward_hook(
-            lambda _, __, out, name=name: found.update({name: out.shape[1]})
-        )
+        model.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: channels.update({name: out}))
         for name in layers
     ]
-    model(as_images(seen.pixels[:1]))
+    side = trained.fit.spec.image_size
+    with torch.inference_mode():
+        model(torch.zeros(1, 3, side, side))
     for hook in hooks:
         hook.remove()
-    return found
+    passes = sum(out.shape[1] for out in channels.values())
+    return max(2, min(most, PASSES // networks // passes))
 
 
 def columns_of(maps: np.ndarray, seen: Seen) -> dict[str, np.ndarray]:

@@ -106,7 +106,7 @@ def recalls(table: pd.DataFrame, classes: Sequence[str], **how) -> dict[str, Est
     names = list(classes)
     melanoma = table[table["label"] == names.index("MEL")]
     melanoma = melanoma.assign(nevus=(melanoma["predicted"] == names.index("NV")).astype(float))
-    found["confusion.MEL_called_NV"] = mean_by(melanoma, "nevus", how="melanomas called nevus", **how)
+    found["confusion.mel_called_nv"] = mean_by(melanoma, "nevus", how="melanomas called nevus", **how)
     return found
 
 
@@ -223,7 +223,7 @@ def clinic(
     """
     top, rows = table[[f"p_{c}" for c in classes]].max(axis=1), {}
     for number, name in enumerate(classes):
-        recall, said = named[f"recall.{name}.test"], table["predicted"] == number
+        recall, said = named[f"recall.{name.lower()}.test"], table["predicted"] == number
         pointing = on_lesion.loc[on_lesion["label"] == number, "pointing"]
         true = words.loc[words["label"] == number, "true"]
         rows[name] = {

@@ -42,7 +42,7 @@ def counts(images: Mapping[str, int] = IMAGES) -> dict[str, Estimate]:
         "release.majority": exact(max(there) / total, n=total, how="share of the commonest class"),
     }
     for name in ("MEL", "BKL", "SCC"):
-        found[f"release.rank.{name}"] = exact(
+        found[f"release.rank.{name.lower()}"] = exact(
             float(ranked.index(name) + 1), n=len(there), how=f"rank of {name} by size"
         )
     low, high = balanced_range(STATED, [round(TESTED * n) for n in there])
