@@ -56,6 +56,16 @@ def test_a_release_becomes_a_sound_data_set(release, tmp_path):
     assert said[-1].startswith("4 images (MEL 1, NV 2, SK 1), 4 groups, 4 with a mask")
 
 
+def test_lesions_are_named_by_the_metadata_of_isic_2019(release, tmp_path):
+    rows = ["image,lesion_id", "ISIC_0000000,MSK4_0000009", "ISIC_0012086_downsampled,MSK4_0000009", "ISIC_0099999,x"]
+    (release / "ISIC_2019_Training_Metadata.csv").write_text("\n".join(rows))
+    said = []
+    table = load_dataset(import_isic2017(release, tmp_path / "set", say=said.append)).table
+    assert table["lesion_id"].tolist() == ["MSK4_0000009", "", "", "MSK4_0000009"]
+    assert table["group"].tolist() == ["MSK4_0000009", "ISIC_0000002", "ISIC_0001769", "MSK4_0000009"]
+    assert "2 images name no lesion: each has a group of its own (first: ISIC_0000002)" in said
+
+
 def test_parts_that_are_not_there_are_said(release, tmp_path):
     (release / "ISIC-2017_Validation_Part3_GroundTruth.csv").unlink()
     said = []

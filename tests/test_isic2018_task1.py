@@ -40,6 +40,12 @@ def test_a_picture_needs_its_mask_unless_that_is_allowed(release, tmp_path):
     assert load_dataset(target).table["isic_id"].tolist() == ["ISIC_0010000", "ISIC_0010001"]
 
 
+def test_lesions_are_named_by_the_metadata_of_isic_2019(release, tmp_path):
+    (release / "ISIC_2019_Training_Metadata.csv").write_text("image,lesion_id\nISIC_0010001,HAM_0000001\n")
+    table = load_dataset(import_isic2018_task1(release, tmp_path / "set", say=lambda _: None)).table
+    assert table["group"].tolist() == ["ISIC_0010000", "HAM_0000001", "ISIC_0010002"]
+
+
 def test_no_picture_at_all(tmp_path):
     with pytest.raises(
         DataError, match=r"holds no picture, expected such as ISIC2018_Task1-2_Training_Input/ISIC_0000"

@@ -126,6 +126,10 @@ def test_a_large_picture_and_its_mask_are_reduced_alike(source):
             "ISIC_0000001_segmentation.png: is empty, no pixel is lesion",
         ),
         (
+            lambda folder: mask(folder, 1).write_bytes(mask(folder, 1).read_bytes()[:60]),
+            "ISIC_0000001_segmentation.png: is truncated or damaged",
+        ),
+        (
             lambda folder: Image.new("L", (60, 45), 254).save(mask(folder, 1)),
             "ISIC_0000001_segmentation.png: holds 254, expected only 0 and 255",
         ),
@@ -134,7 +138,7 @@ def test_a_large_picture_and_its_mask_are_reduced_alike(source):
             "more/ISIC_0000002.jpg: ISIC_0000002 is also in/ISIC_0000002.jpg, another picture",
         ),
     ],
-    ids=["missing", "no image", "black", "size", "empty", "values", "twice"],
+    ids=["missing", "no image", "black", "size", "empty", "torn", "values", "twice"],
 )
 def test_each_bad_file_has_its_message_and_leaves_nothing_behind(source, spoil, message):
     spoil(source)

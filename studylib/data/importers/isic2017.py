@@ -9,6 +9,7 @@ from pathlib import Path
 
 from studylib.data.dataset import DataError
 from studylib.data.importers.dermoscopy import Files
+from studylib.data.importers.isic2019 import named_lesions
 from studylib.data.importers.lesions import Lesion, Release, import_lesions
 from studylib.data.importers.problems import noted
 from studylib.data.importers.tables import Row, Table, find_table, marked, read_table, without_partner
@@ -24,7 +25,8 @@ ABOUT = {
     "citation": "Codella N. et al. Skin Lesion Analysis Toward Melanoma Detection. arXiv:1710.05006, 2017",
     "classes": tuple(LABELS.values()),
     "prepared": "Read from ISIC-2017_…_Part3_GroundTruth.csv: MEL and SK where the table marks them, else NV. split: "
-    "the owner's train, validation or test (v2). age and sex from ISIC-2017_…_Data_metadata.csv where it is there.",
+    "the owner's train, validation or test (v2). age and sex from ISIC-2017_…_Data_metadata.csv where it is there. "
+    "lesion_id: of ISIC_2019_Training_Metadata.csv where that lies below the release.",
 }
 
 
@@ -36,6 +38,7 @@ def read_isic2017(source: Path, files: Files) -> Release:
     """
     problems: list[str] = []
     lesions: dict[str, Lesion] = {}
+    known = named_lesions(source, problems)
     lacking = []
     for part, split in PARTS.items():
         path = find_table(source, f"ISIC-2017_{part}_Part3_GroundTruth")
@@ -46,7 +49,7 @@ def read_isic2017(source: Path, files: Files) -> Release:
         metadata = _metadata(source, part, table, problems)
         for image, row in table.rows.items():
             with noted(problems):
-                one = _lesion(image, row, metadata.rows.get(image), split)
+                one = _lesion(image, row, metadata.rows.get(image), split, known.get(image, ""))
                 if (first := lesions.setdefault(image, one)) is not one:
                     problems.append(f"{row.where}: {image} is also {first.where}, expected in one split; remove one")
     if len(lacking) == len(PARTS):
@@ -82,7 +85,7 @@ def _metadata(source: Path, part: str, table: Table, problems: list[str]) -> Tab
     return metadata
 
 
-def _lesion(image: str, row: Row, about: Row | None, split: str) -> Lesion:
-    """The image of a row; its lesion is not known."""
+def _lesion(image: str, row: Row, about: Row | None, split: str, lesion: str) -> Lesion:
+    """The image of a row and of its metadata, if it has any."""
     columns = {ours: about.fields[theirs] if about else "" for ours, theirs in COLUMNS.items()}
-    return Lesion(image, diagnosis(row), "", row.where, {"split": split, **columns})
+    return Lesion(image, diagnosis(row), lesion, row.where, {"split": split, **columns})

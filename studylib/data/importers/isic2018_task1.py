@@ -9,6 +9,7 @@ from pathlib import Path
 
 from studylib.data.dataset import DataError
 from studylib.data.importers.dermoscopy import Files
+from studylib.data.importers.isic2019 import named_lesions
 from studylib.data.importers.lesions import Lesion, Release, import_lesions
 
 LABEL = "lesion"  # every image has a label, and this release names no other
@@ -22,7 +23,8 @@ ABOUT = {
     "Tschandl P. et al. The HAM10000 dataset. Sci. Data 5:180161, 2018",
     "classes": (LABEL,),
     "prepared": f"Read from pictures and masks by id. The release names no diagnoses: every label is '{LABEL}', so the "
-    "set serves to measure maps and to segment, not to classify. split: that of the folder's name.",
+    "set serves to measure maps and to segment, not to classify. split: that of the folder's name. lesion_id: "
+    "of ISIC_2019_Training_Metadata.csv where that lies below the release.",
 }
 
 
@@ -33,14 +35,16 @@ def read_isic2018_task1(source: Path, files: Files) -> Release:
             f"'{source}' holds no picture, expected such as ISIC2018_Task1-2_Training_Input/ISIC_0000000.jpg below it; "
             "unpack the owner's archives there"
         )
+    problems: list[str] = []
+    known = named_lesions(source, problems)
     lesions = [
-        Lesion(image, LABEL, "", path.name, {"split": split_of(path.relative_to(source))})
+        Lesion(image, LABEL, known.get(image, ""), path.name, {"split": split_of(path.relative_to(source))})
         for image, path in sorted(files.pictures.items())
     ]
     said = (
         f"the release names no diagnoses: every label is '{LABEL}'; for labels put its masks below an isic2019 release"
     )
-    return Release(ABOUT, lesions, said=[said], every_mask=True)
+    return Release(ABOUT, lesions, problems, [said], every_mask=True)
 
 
 import_isic2018_task1 = partial(import_lesions, read_isic2018_task1)

@@ -11,8 +11,9 @@ from studylib.data.dataset import DataError
 from studylib.data.importers.dermoscopy import Files
 from studylib.data.importers.lesions import Lesion, Release, import_lesions
 from studylib.data.importers.problems import noted
-from studylib.data.importers.tables import Row, Table, marked, needed_table, read_table, without_partner
+from studylib.data.importers.tables import Row, Table, find_table, marked, needed_table, read_table, without_partner
 
+METADATA = "ISIC_2019_Training_Metadata"
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 COLUMNS = {"age": "age_approx", "sex": "sex", "site": "anatom_site_general"}  # ours: the owner's
 ABOUT = {
@@ -38,7 +39,7 @@ def read_isic2019(source: Path, files: Files) -> Release:
     problems: list[str] = []
     labels = read_table(needed_table(source, "ISIC_2019_Training_GroundTruth"), "image", ("image", *CLASSES), problems)
     needed = ("image", "lesion_id", *COLUMNS.values())
-    metadata = read_table(needed_table(source, "ISIC_2019_Training_Metadata"), "image", needed, problems)
+    metadata = read_table(needed_table(source, METADATA), "image", needed, problems)
     problems += without_partner(labels, metadata, "metadata") + without_partner(metadata, labels, "diagnoses")
     lesions = []
     for image, row in labels.rows.items():
@@ -53,6 +54,18 @@ def read_isic2019(source: Path, files: Files) -> Release:
 
 
 import_isic2019 = partial(import_lesions, read_isic2019)
+
+
+def named_lesions(source: Path, problems: list[str]) -> dict[str, str]:
+    """Return lesion ids by image id from a metadata table of ISIC 2019 below `source`; nothing where there is none.
+
+    Releases that name no lesions share images with ISIC 2019, which names those of some.
+    """
+    path = find_table(source, METADATA)
+    if path is None:
+        return {}
+    table = read_table(path, "image", ("image", "lesion_id"), problems)
+    return {image: row.fields["lesion_id"] for image, row in table.rows.items()}
 
 
 def diagnosis(row: Row) -> str:
