@@ -60,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made["data"].add_argument("--to", help="for import: the folder to write (default $STUDYLIB_DATA/NAME)")
     made["data"].add_argument("--allow-missing", action="store_true", help="for import: files may be missing")
+    made["data"].add_argument(
+        "--threshold", type=int, metavar="N", help="for import of skin lesions: masks are lesion above N, 0 to 254"
+    )
     made["review"].add_argument("what", choices=("read",))
     made["review"].add_argument("verdicts", nargs="+", metavar="VERDICTS.csv", help="one file a reader, two at most")
     made["review"].add_argument(
@@ -234,7 +237,10 @@ def _import(asked) -> int:
         print("data import: say where to write with --to FOLDER, or set STUDYLIB_DATA", file=sys.stderr)
         return 2
     target = asked.to or Path(given).expanduser() / name
-    import_release(name, source, target, allow_missing=asked.allow_missing, say=lambda line: print(line, flush=True))
+    import_release(
+        name, source, target, allow_missing=asked.allow_missing, threshold=asked.threshold,
+        say=lambda line: print(line, flush=True),
+    )  # fmt: skip
     print(catalogue.licence(name))
     return 0
 

@@ -1,4 +1,4 @@
-"""What several test files share: a tiny dataset folder, written anew for each test, and the folder of real images."""
+"""What several tests share: a tiny dataset folder, pictures and masks of lesions, the folder of real images."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ def write_dataset(folder: Path, rows: list[dict], **info) -> Path:
         table.writeheader()
         table.writerows(rows)
     return folder
+
+
+def write_lesion_picture(path: Path, seed: int, wide: int = 60, high: int = 45) -> None:
+    """Write a smooth random colour picture as JPEG or PNG, no two seeds alike, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = np.random.default_rng(seed).integers(40, 216, (5, 7, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((wide, high), Image.Resampling.BICUBIC).save(path)
+
+
+def write_lesion_mask(path: Path, box: tuple[int, int, int, int], wide: int = 60, high: int = 45) -> None:
+    """Write a mask of 0 and 255 whose lesion is a box (left, top, right, bottom), with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = np.zeros((high, wide), dtype=np.uint8)
+    mask[box[1] : box[3], box[0] : box[2]] = 255
+    Image.fromarray(mask).save(path)
 
 
 @pytest.fixture
