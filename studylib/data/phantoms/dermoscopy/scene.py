@@ -123,5 +123,6 @@ def _noise(lattices, x: np.ndarray, y: np.ndarray, reach: float) -> tuple[np.nda
     for few in lattices:
         scale = np.float32((len(few) - 1) / (2 * reach))
         to = ((x + np.float32(reach)) * scale, (y + np.float32(reach)) * scale)
-        found.append(cv2.remap(few, *to, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101))
+        smooth = cv2.INTER_CUBIC if len(few) < 40 else cv2.INTER_LINEAR  # what is finer than a few pixels needs none
+        found.append(cv2.remap(few, *to, smooth, borderMode=cv2.BORDER_REFLECT_101))
     return tuple(found)
