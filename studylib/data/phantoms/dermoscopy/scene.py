@@ -105,10 +105,15 @@ def lay_out(placed: Sequence[tuple[Lesion, tuple[float, float]]], seed: int, vie
 
 def _way(lesion: Lesion, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Distance from a lesion's middle over its border's in that direction, by a table of directions."""
-    turns = (np.arange(ANGLES, dtype=np.float32) + np.float32(0.5)) * np.float32(2 * np.pi / ANGLES) - np.float32(np.pi)
-    table = relative_distance(lesion, np.cos(turns), np.sin(turns), 1.0)
     at = ((np.arctan2(v, u) + np.float32(np.pi)) * np.float32(ANGLES / (2 * np.pi))).astype(np.int32) % ANGLES
-    return np.sqrt(u * u + v * v) * table[at]
+    return np.sqrt(u * u + v * v) * _border(lesion)[at]
+
+
+@lru_cache(maxsize=16)
+def _border(lesion: Lesion) -> np.ndarray:
+    """One over the radius of a lesion in each direction, float32 (ANGLES,)."""
+    turns = (np.arange(ANGLES, dtype=np.float32) + np.float32(0.5)) * np.float32(2 * np.pi / ANGLES) - np.float32(np.pi)
+    return relative_distance(lesion, np.cos(turns), np.sin(turns), 1.0)
 
 
 @lru_cache(maxsize=16)  # pictures of a lesion are drawn one after the other
