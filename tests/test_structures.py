@@ -178,7 +178,8 @@ def test_asymmetry_darkens_one_half():
         ({"melanin": 0.6, "blood": 0.0}, ("light brown",)),
         ({"melanin": 1.5, "blood": 0.0, "soft": 0.01}, ("dark brown",)),
         ({"melanin": 3.5, "blood": 0.0, "soft": 0.01}, ("black",)),
-        ({"melanin": 0.0, "blood": 1.5}, ("red",)),
+        ({"melanin": 0.0, "blood": 1.5, "soft": 0.01}, ("red",)),
+        ({"melanin": 0.0, "blood": 0.35}, ("pink",)),
         ({"melanin": 0.0, "blood": 0.0, "keratin": 0.9}, ("yellow",)),
     ],
 )

@@ -43,7 +43,7 @@ def place(lesions: Sequence[Lesion], rng: np.random.Generator) -> list[tuple[Les
 
 def draw_view(radius: float, rng: np.random.Generator) -> View:
     """Draw one picture's view; radius: of its only lesion, 0.5 for several; small lesions may lie far off."""
-    away = 0.02 + 0.5 * max(0.42 - radius, 0.0)
+    away = 0.03 + 0.8 * max(0.42 - radius, 0.0)
     x, y = away * rng.uniform(-1, 1, 2)
     return View(float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.9, 1.1)))
 
