@@ -1,5 +1,6 @@
 """What dermoscopic pictures hold besides skin: hair, gel bubbles, a colour disc, ink of a surgical pen, a ruler, the
-dark frame of the lens. Each is blended over a picture and returned with its mask, the pixels that it changes.
+dark frame of the lens. Each is blended over a picture and returned with its mask: the pixels that it changes, of the
+frame those that it hides.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def _disc(image: np.ndarray, lesion: np.ndarray, rng: np.random.Generator) -> Dr
     """A sticker of one colour, partly outside of the picture, at a corner or an edge."""
     size = image.shape[0]
     canvas, angle = np.zeros((size, size), np.uint8), rng.uniform(0, 2 * np.pi)
-    away, radius = rng.uniform(0.60, 0.68), rng.uniform(0.16, 0.24)
+    away = rng.uniform(0.90, 1.10) * 0.5 / max(abs(np.cos(angle)), abs(np.sin(angle)))  # 0.5: to the edge
+    radius = rng.uniform(0.15, 0.22)
     x, y = (int(16 * size * (0.5 + away * t)) for t in (np.cos(angle), np.sin(angle)))
     cv2.circle(canvas, (x, y), int(16 * size * radius), 255, -1, cv2.LINE_AA, 4)
     colour = np.array(DISCS[int(rng.integers(len(DISCS)))]) * rng.uniform(0.85, 1.05)
@@ -127,13 +129,13 @@ def _ruler(image: np.ndarray, lesion: np.ndarray, rng: np.random.Generator) -> D
 
 
 def _vignette(image: np.ndarray, lesion: np.ndarray, rng: np.random.Generator) -> Drawn:
-    """The dark frame of the lens: all outside of a round opening."""
+    """The dark frame of the lens: all outside of a round opening; its mask leaves out the soft rim."""
     size, radius = image.shape[0], rng.uniform(0.52, 0.62)
     x, y = rng.uniform(-0.02, 0.02, 2)
     steps = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size) - np.float32(0.5)
     away = np.hypot(steps[None, :] - np.float32(x), steps[:, None] - np.float32(y))
     cover = np.clip((away - np.float32(radius)) / np.float32(0.02), 0, 1)
-    return _blend(image, cover, (0.03, 0.025, 0.03))
+    return _blend(image, cover, (0.03, 0.025, 0.03))[0], cover >= 1
 
 
 _DRAW: dict[str, Callable[..., Drawn]] = {

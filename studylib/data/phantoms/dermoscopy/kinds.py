@@ -71,9 +71,9 @@ KINDS = {
 class Lesion:
     """One lesion before it is painted.
 
-    radius: in sides of the picture, of the disc that has its area; stretch, turn, waves: its outline. irregularity: the
-    root mean square of what the waves add to the radius; melanin, blood, keratin: of its body; asymmetry: how much
-    darker one half is, towards `heavy`. structures: name -> marks. grain: seed of its unevenness.
+    radius: in sides of the picture, of the disc that has the area of its ellipse; stretch, turn, waves: its outline.
+    irregularity: the root mean square of what the waves add to the radius; melanin, blood, keratin: of its body;
+    asymmetry: how much darker one half is, towards `heavy`. structures: name -> marks. grain: seed of its unevenness.
     """
 
     kind: str
@@ -94,8 +94,8 @@ class Lesion:
 
     @property
     def area(self) -> float:
-        """Share of the picture, at the distance for which `radius` holds."""
-        return float(np.pi * self.radius**2)
+        """Share of the picture, at the distance for which `radius` holds; waves add to a disc's."""
+        return float(np.pi * self.radius**2 * (1 + self.irregularity**2))
 
 
 def draw_lesion(kind: str, rng: np.random.Generator, area: tuple[float, float] | None = None) -> Lesion:

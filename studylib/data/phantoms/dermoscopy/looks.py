@@ -23,7 +23,8 @@ MELANIN = np.array([0.62, 1.00, 1.18], np.float32)  # what a unit absorbs of red
 BLOOD = np.array([0.20, 1.00, 0.72], np.float32)
 SCATTER = {"blue": (0.40, 0.45, 0.56), "white": (0.95, 0.90, 0.89), "keratin": (0.93, 0.82, 0.56)}
 LIGHT, DARK, BLACK = 0.25, 1.00, 1.90  # melanin from which on a pixel is light brown, dark brown, black
-COLOURS = ("light brown", "dark brown", "black", "red", "blue-grey", "white", "yellow")
+COLOURS = ("light brown", "dark brown", "black", "pink", "red", "blue-grey", "white", "yellow")
+PINK, RED = 0.15, 0.60  # blood from which on it is pink, red
 SEEN = 0.05  # share of a lesion from which on a colour counts as one of its colours
 
 
@@ -174,14 +175,15 @@ def _mesh(patch: Patch, mesh: float) -> np.ndarray:
 
 
 def colours_of(layers: Layers, lesion: np.ndarray) -> tuple[str, ...]:
-    """Those of COLOURS that cover at least SEEN of a lesion, bool (H, W); red only where brown does not hide it."""
+    """Those of COLOURS that cover at least SEEN of a lesion, bool (H, W); pink and red where brown hides neither."""
     veiled = (layers.blue > 0.25) | (layers.white > 0.30) | (layers.keratin > 0.30)
-    melanin = np.where(veiled, 0, layers.melanin)
+    melanin, bloody = np.where(veiled, 0, layers.melanin), ~veiled & (layers.blood > layers.melanin)
     found = (
         (melanin > LIGHT) & (melanin <= DARK),
         (melanin > DARK) & (melanin <= BLACK),
         melanin > BLACK,
-        (layers.blood > 0.45) & (layers.blood > melanin) & ~veiled,
+        bloody & (layers.blood > PINK) & (layers.blood <= RED),
+        bloody & (layers.blood > RED),
         layers.blue > 0.25,
         (layers.white > 0.30) & (layers.white >= layers.keratin),
         (layers.keratin > 0.30) & (layers.keratin > layers.white),

@@ -19,14 +19,13 @@ def attributes(mask: np.ndarray, image: np.ndarray, lesion: Lesion) -> dict[str,
     found = dict.fromkeys(("area", "eccentricity", "solidity", "centroid_x", "centroid_y", "darkness"), "")
     if mask.any():
         height, width = mask.shape
-        rows, columns = np.nonzero(mask)
-        largest = _largest(mask)
+        moments, largest = cv2.moments(mask.astype(np.uint8), True), _largest(mask)
         values = {
             "area": mask.mean(),
             "eccentricity": eccentricity(largest),
             "solidity": solidity(largest),
-            "centroid_x": (columns.mean() + 0.5) / width,
-            "centroid_y": (rows.mean() + 0.5) / height,
+            "centroid_x": (moments["m10"] / moments["m00"] + 0.5) / width,
+            "centroid_y": (moments["m01"] / moments["m00"] + 0.5) / height,
             "darkness": 1 - image[mask].max(-1).mean() / 255,
         }
         found = {name: f"{value:.4f}" for name, value in values.items()}
@@ -35,8 +34,8 @@ def attributes(mask: np.ndarray, image: np.ndarray, lesion: Lesion) -> dict[str,
 
 def eccentricity(mask: np.ndarray) -> float:
     """Of the ellipse with a mask's second moments, a pixel being a square: 0 of a disc, near 1 of a line."""
-    rows, columns = np.nonzero(mask)
-    spread = np.cov(np.stack([columns, rows]), bias=True) + np.eye(2) / 12
+    m = cv2.moments(mask.astype(np.uint8), True)
+    spread = np.array([[m["mu20"], m["mu11"]], [m["mu11"], m["mu02"]]]) / m["m00"] + np.eye(2) / 12
     least, most = np.linalg.eigvalsh(spread)
     return float(np.sqrt(1 - least / most))
 

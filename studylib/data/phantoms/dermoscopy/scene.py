@@ -43,7 +43,7 @@ def place(lesions: Sequence[Lesion], rng: np.random.Generator) -> list[tuple[Les
 
 def draw_view(radius: float, rng: np.random.Generator) -> View:
     """Draw one picture's view; radius: of its only lesion, 0.5 for several; small lesions may lie far off."""
-    away = 0.02 + 0.5 * max(0.42 - radius, 0.0)
+    away = 0.03 + 0.8 * max(0.42 - radius, 0.0)
     x, y = away * rng.uniform(-1, 1, 2)
     return View(float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.9, 1.1)))
 
@@ -105,10 +105,15 @@ def lay_out(placed: Sequence[tuple[Lesion, tuple[float, float]]], seed: int, vie
 
 def _way(lesion: Lesion, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Distance from a lesion's middle over its border's in that direction, by a table of directions."""
-    turns = (np.arange(ANGLES, dtype=np.float32) + np.float32(0.5)) * np.float32(2 * np.pi / ANGLES) - np.float32(np.pi)
-    table = relative_distance(lesion, np.cos(turns), np.sin(turns), 1.0)
     at = ((np.arctan2(v, u) + np.float32(np.pi)) * np.float32(ANGLES / (2 * np.pi))).astype(np.int32) % ANGLES
-    return np.sqrt(u * u + v * v) * table[at]
+    return np.sqrt(u * u + v * v) * _border(lesion)[at]
+
+
+@lru_cache(maxsize=16)
+def _border(lesion: Lesion) -> np.ndarray:
+    """One over the radius of a lesion in each direction, float32 (ANGLES,)."""
+    turns = (np.arange(ANGLES, dtype=np.float32) + np.float32(0.5)) * np.float32(2 * np.pi / ANGLES) - np.float32(np.pi)
+    return relative_distance(lesion, np.cos(turns), np.sin(turns), 1.0)
 
 
 @lru_cache(maxsize=16)  # pictures of a lesion are drawn one after the other
@@ -123,5 +128,6 @@ def _noise(lattices, x: np.ndarray, y: np.ndarray, reach: float) -> tuple[np.nda
     for few in lattices:
         scale = np.float32((len(few) - 1) / (2 * reach))
         to = ((x + np.float32(reach)) * scale, (y + np.float32(reach)) * scale)
-        found.append(cv2.remap(few, *to, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101))
+        smooth = cv2.INTER_CUBIC if len(few) < 40 else cv2.INTER_LINEAR  # what is finer than a few pixels needs none
+        found.append(cv2.remap(few, *to, smooth, borderMode=cv2.BORDER_REFLECT_101))
     return tuple(found)
