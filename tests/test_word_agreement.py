@@ -65,11 +65,11 @@ def test_a_common_word_from_training_and_all_words_of_a_text():
 
 
 def test_repeats_count_once_and_planted_words_are_another_truth():
-    rows = pd.DataFrame({"image": ["a", "a", "a", "b"], "group": ["g", "g", "g", "h"], "repeat": [0, 1, 2, 0],
-                         "word_size_map": ["small", "small", "large", "large"], "word_size_planted": "small"})  # fmt: skip
-    found = agreements(rows, ["size"], truth="planted", against=(), **FAST)
+    rows = table(word_size_map=["small", "small", "large", "large"]).assign(word_size_planted="small")
+    rows = rows.assign(image=["a", "a", "a", "b"], session=["g", "g", "g", "h"], repeat=[0, 1, 2, 0])
+    found = agreements(rows, ["size"], truth="planted", against=(), group="session", **FAST)
     assert found["words.size.map_vs_planted.rate"].value == pytest.approx((2 / 3 + 0) / 2)
-    assert found["words.size.map_vs_planted.rate"].n == 2
+    assert found["words.size.map_vs_planted.rate"].n == 2 and found["words.size.map_vs_planted.rate"].groups == 2
 
 
 def test_names_do_not_depend_on_outcomes_and_no_word_at_all_is_undefined():

@@ -40,7 +40,7 @@ def agreements(
         kinds["common"] = pd.Series(word, index=table.index, dtype=object)
         same = table.assign(**{kind: _same(words, true) for kind, words in kinds.items()})
         flags.append(same["map"])
-        rows = _averaged(same, [*kinds])
+        rows = _averaged(same, [*kinds], how)
         source = "training" if common is not None else "this table's own"
         for kind in kinds:
             text = f"share of images whose word for {name} is the {truth}'s, {kind}"
@@ -51,10 +51,10 @@ def agreements(
                 if kind != "map":
                     found[f"{head}.map_minus_{kind}.rate"] = _minus(rows, kind, name, how)
         found[f"{head}.map_minus_common.rate"] = _minus(rows, "common", name, how)
-        missing = _averaged(table.assign(missing=kinds["map"].isna().astype(float)), ["missing"])
+        missing = _averaged(table.assign(missing=kinds["map"].isna().astype(float)), ["missing"], how)
         text = {"how": f"share of maps without a word for {name}"} | how
         found[f"{head}.map_undefined.share"] = at_the_edge(mean_by(missing, "missing", **text))
-    whole = _averaged(table.assign(true=pd.concat(flags, axis=1).mean(axis=1)), ["true"])
+    whole = _averaged(table.assign(true=pd.concat(flags, axis=1).mean(axis=1)), ["true"], how)
     text = {"how": f"share of a text's words that are the {truth}'s, over {len(attributes)} attributes"} | how
     found[f"{prefix}.all.map_vs_{truth}.rate"] = at_the_edge(mean_by(whole, "true", **text))
     return found
@@ -64,17 +64,14 @@ def unchanged(table: pd.DataFrame, attributes: Sequence[str], prefix: str = "wor
     """How often words stay the same when the network's weights are random (5.45): <prefix>.<attribute>.unchanged.share,
     and <prefix>.all.unchanged.share where every word of the text does. Reads the kinds map and random.
     """
-    same = {name: _same(_words(table, name, "map"), _words(table, name, "random")) for name in attributes}
-    each = pd.DataFrame(same, index=table.index)
-    # two texts without a word for an attribute agree on it: only rows without any word in common are undefined
-    empty = {
-        name: (_words(table, name, "map").isna() & _words(table, name, "random").isna()).to_numpy()
-        for name in attributes
-    }
-    one_empty = each.isna() & ~pd.DataFrame(empty, index=table.index)
-    text = ((each == 1) | pd.DataFrame(empty, index=table.index)).all(axis=1) & ~one_empty.any(axis=1)
-    each["all"] = text.astype(float).where(~pd.DataFrame(empty, index=table.index).all(axis=1))
-    rows = _averaged(table.assign(**{f"same_{name}": each[name] for name in each}), [f"same_{name}" for name in each])
+    pairs = {name: (_words(table, name, "map"), _words(table, name, "random")) for name in attributes}
+    each = pd.DataFrame({name: _same(*pair) for name, pair in pairs.items()}, index=table.index)
+    silent = pd.DataFrame({name: first.isna() & second.isna() for name, (first, second) in pairs.items()})
+    # a word that neither text has is the same in both; one that only one of them has is a change
+    each["all"] = ((each == 1) | silent).all(axis=1).astype(float).where(~silent.all(axis=1))
+    rows = _averaged(
+        table.assign(**{f"same_{name}": each[name] for name in each}), [f"same_{name}" for name in each], how
+    )
     found = {}
     for name in each:
         words = {"how": f"share unchanged when weights are random, {name}"} | how
@@ -160,11 +157,12 @@ def _commonest(words: pd.Series) -> str | None:
     return min(counts.index[counts == counts.max()]) if len(counts) else None
 
 
-def _averaged(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _averaged(table: pd.DataFrame, columns: list[str], how: Mapping) -> pd.DataFrame:
     """One row an image: the mean over its repeats."""
-    keys = [name for name in table if name in ("image", "group") or name.endswith("_inferred") or name == "session"]
+    group = how.get("group", "group")
     if "image" not in table:
         return table
+    keys = list(dict.fromkeys(("image", group)))
     return table.groupby(keys, as_index=False, sort=False)[columns].mean()
 
 
