@@ -100,6 +100,7 @@ def test_colour_classes_at_the_edges():
     ]  # fmt: skip
     assert [said(39.9, 0.5, 0.8), said(40.1, 0.5, 0.8), said(40.1, 0.5, 0.74)] == ["brown", "white_or_yellow", "brown"]
     assert [said(0, 0.59, 0.74), said(0, 0.61, 0.74), said(0, 0.59, 0.76)] == ["brown", "red_or_pink", "red_or_pink"]
+    assert [said(344.9, 0.5, 0.6), said(345.1, 0.5, 0.6)] == ["red_or_pink", "brown"]
     assert [said(20, 0.19, 0.76), said(20, 0.19, 0.74), said(20, 0.21, 0.76)] == [
         "white_or_yellow", "blue_grey", "brown",
     ]  # fmt: skip

@@ -27,6 +27,7 @@ DARK_V = 0.40  # V below it: dark brown or black
 GREY_S = 0.20  # S below it: no hue, so white where bright and grey elsewhere
 BRIGHT_V = 0.75  # V from it on: white, or yellow where the hue is
 DULL_S = 0.60  # S below it, where not bright: a dull red is brown (dermoscopes' lamps tint brown skin lesions red)
+WARM_HUE = 345.0  # degrees; from it on a dull red may be brown, below it is the pink of vessels
 BROWN_HUE, YELLOW_HUE, GREEN_HUE, BLUE_HUE, RED_HUE = 12.0, 40.0, 70.0, 160.0, 290.0  # degrees where each hue begins
 COLOURS = ("dark_brown_or_black", "white_or_yellow", "blue_grey", "red_or_pink", "brown", "other")
 
@@ -127,7 +128,7 @@ def colour_classes(pixels: np.ndarray) -> np.ndarray:
         "dark_brown_or_black": v < DARK_V,
         "white_or_yellow": bright & (grey | ((hue >= YELLOW_HUE) & (hue < GREEN_HUE))),
         "blue_grey": grey | ((hue >= BLUE_HUE) & (hue < RED_HUE)),
-        "red_or_pink": red & (bright | (s >= DULL_S)),
+        "red_or_pink": red & (bright | (s >= DULL_S) | ((hue >= RED_HUE) & (hue < WARM_HUE))),
         "brown": red | (hue < GREEN_HUE),
     }
     return np.select(list(cases.values()), [COLOURS.index(name) for name in cases], COLOURS.index("other"))
