@@ -11,13 +11,14 @@ import pandas as pd
 import torch
 from scipy.stats import rankdata
 
+from studylib.cam import explain, prepare
 from studylib.cam.regions import find_regions, matched_area
 from studylib.metrics import concentration, floors, localisation
 from studylib.metrics.boundary import boundary_f1
 from studylib.metrics.intervals import Estimate, difference_by, mean_by
 from studylib.metrics.maps import defined
 from studylib.study.fits import Fits, Trained
-from studylib.study.mapping import TOLERANCE
+from studylib.study.mapping import BATCH, TOLERANCE, as_images
 from studylib.study.maps_01 import floor_rows
 from studylib.study.methods import INTERPOLATIONS, upsampled
 from studylib.study.occlusion import grown
@@ -38,7 +39,7 @@ FOUND = ("auprc", "iou_matched", "energy_inside", "pointing", "iou_50", "boundar
 SHARP = ("area_50", "entropy", "half_area", "variation")
 KEYS = ["image", "group", "label", "repeat"]
 EDGE = 5 / 224  # of the side: how near a border counts as found
-PASSES = 60_000  # of a network that Score-CAM may take in a report: one a channel and image
+PASSES = 125  # of a network for each map image, that Score-CAM may take at one layer: it takes one a channel and image
 
 
 def layers_of(trained: Trained) -> dict[str, str]:
@@ -53,42 +54,34 @@ def layers_of(trained: Trained) -> dict[str, str]:
     return dict(zip(LAYERS, (*(where[name] for name in SAME[architecture]), LAYER), strict=True))
 
 
-def map_table(
-    workshop: Workshop, fits: Fits, arm: str, most: int, networks: Sequence[Trained] | None = None
-) -> pd.DataFrame:
-    """Every method at every layer, at most so many images of each network; of Score-CAM as many of them as its passes
-    allow.
+def map_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFrame:
+    """Every method at every layer, the first network of each fold, at most so many images of each; of Score-CAM as many
+    of them as its passes allow.
     """
-    tables = []
-    chosen = firsts(fits, arm) if networks is None else networks
-    for t in chosen:
-        seen = first(seen_by(workshop, t), most)
-        named = layers_of(t)
-        few = affordable(t, tuple(named.values()), most, len(chosen))
-        for methods, some in ((METHODS[:2], seen), (METHODS[2:], first(seen, few))):
-            e = explained(some, methods, tuple(named.values()))
+    tables, networks = [], firsts(fits, arm)
+    for t in networks:
+        seen, named, model = first(seen_by(workshop, t), most), layers_of(t), prepare(t.fit.model())
+        asked = [(METHODS[:2], tuple(named.values()), seen)]
+        asked += [
+            (METHODS[2:], (place,), first(seen, affordable(t, place, most, len(networks)))) for place in named.values()
+        ]
+        for methods, places, some in asked:
+            e = explain(model, as_images(some.pixels), methods, None, places, batch_size=BATCH)
             row = told(some, e) | {"repeat": t.run.repeat}
-            for method, layer in e.maps:
-                columns = columns_of(large(e, method, some.side, layer), some)
-                short = next(name for name, place in named.items() if place == layer)
-                tables.append(pd.DataFrame(row | columns | {"method": method, "layer": short}))
+            for method, place in e.maps:
+                columns = columns_of(large(e, method, some.side, place), some)
+                name = next(name for name, other in named.items() if other == place)
+                tables.append(pd.DataFrame(row | columns | {"method": method, "layer": name}))
     return pd.concat(tables, ignore_index=True)
 
 
-def affordable(trained: Trained, layers: Sequence[str], most: int, networks: int = 1) -> int:
-    """How many images of one of so many networks Score-CAM can have within PASSES, at most `most`, at least two."""
-    model, channels = trained.fit.model(), {}
-    hooks = [
-        model.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: channels.update({name: out}))
-        for name in layers
-    ]
-    side = trained.fit.spec.image_size
-    with torch.inference_mode():
-        model(torch.zeros(1, 3, side, side))
-    for hook in hooks:
-        hook.remove()
-    passes = sum(out.shape[1] for out in channels.values())
-    return max(2, min(most, PASSES // networks // passes))
+@torch.inference_mode()
+def affordable(trained: Trained, layer: str, most: int, networks: int = 1) -> int:
+    """How many images of one of so many networks Score-CAM can have at a layer, at most `most`, at least two."""
+    model, seen = trained.fit.model(), []
+    model.get_submodule(layer).register_forward_hook(lambda _, __, out: seen.append(out.shape[1]))
+    model(torch.zeros(1, 3, trained.fit.spec.image_size, trained.fit.spec.image_size))
+    return max(2, min(most, PASSES * most // networks // seen[0]))
 
 
 def columns_of(maps: np.ndarray, seen: Seen) -> dict[str, np.ndarray]:
