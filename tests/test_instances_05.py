@@ -38,7 +38,7 @@ def test_a_speck_is_no_lesion_and_a_flat_map_finds_none():
 
 def test_records_pair_by_image():
     row = {"image": list("abc"), "group": list("abc"), "label": 0, "count": [1, 3, 2], "precision": 1.0, "repeat": 0}
-    recall = {"gradcam": [1.0, 1 / 3, 0.5], "gradcam++": [1.0, 1.0, 0.5], "scorecam": [1.0, 2 / 3, 1.0]}
+    recall = {"gradcam": [1.0, 1 / 3, 0.5], "gradcam++": [1.0, 1.0, 0.5]}
     table = pd.concat([pd.DataFrame(row | {"method": m, "recall": r}) for m, r in recall.items()], ignore_index=True)
     found = instances_05.records(table, resamples=100)
     assert found["instances.gradcam.recall"].value == pytest.approx((1 / 3 + 0.5) / 2)

@@ -53,7 +53,9 @@ def test_the_sentence_has_the_calibrated_probability():
 def setting(tmp_path):
     """A workshop whose main network is Brightness, and its predictions."""
     workshop = make_workshop(tmp_path / "made")
-    workshop.settings = SimpleNamespace(group="group", colour=False, unit="person", phantom_unit="patient", study="04")
+    workshop.settings = SimpleNamespace(
+        group="group", colour=False, unit="person", phantom_unit="patient", study="04", in_words=False
+    )
     workshop.data, workshop.profile.main = "phantom", {"phantom": "main"}
     network = trained(Brightness())
     network.fit.spec.title = "04 main"
@@ -102,3 +104,30 @@ def test_what_is_no_picture_and_a_study_without_maps_are_refused(tmp_path):
     workshop.profile.main = {}
     with pytest.raises(DataError, match="ask for 01 or 04"):
         one_image.explain_file(workshop, fits, workshop.dataset().table["file"].iat[0])
+
+
+def test_a_study_with_words_says_them_of_the_photograph_in_its_own_aspect(tmp_path):
+    workshop, fits = setting(tmp_path)
+    workshop.settings.in_words = True
+    found = one_image.explain_file(workshop, fits, workshop.dataset().table["file"].iat[0])
+    assert found.sentence.startswith(
+        f"Prediction: {found.classes[found.said]} ({100 * found.p.max():.2f}% confidence)."
+    )
+    assert "Focus: " in found.sentence and found.warnings[-1].startswith("research and teaching only")
+    # a disc on a photograph of 60 x 20 is elongated on a square, and round in its own aspect
+    y, x = np.mgrid[:60, :60]
+    disc = ((x / 3 - 10) ** 2 + (y - 30) ** 2 < 64).astype(float)  # as the square network sees it, three times as wide
+    wide = Explained(**(vars(explained(maps={"gradcam++": disc}))))
+    assert "round region" in " ".join(one_image.in_words(wide, np.zeros((60, 20, 3), np.uint8) + 90, 0.0).sentences)
+    assert "elongated region" in " ".join(one_image.in_words(wide, np.zeros((60, 60, 3), np.uint8) + 90, 0.0).sentences)
+
+
+def test_a_network_is_unsure_below_what_a_fifth_of_its_validation_images_have(tmp_path):
+    workshop, fits = setting(tmp_path)
+    network = fits.select("main")[0]
+    table = network.fit.predictions
+    p = np.full((len(table), 3), 0.0)
+    p[:, 0] = np.linspace(0.4, 0.9, len(table))
+    p[:, 1:] = (1 - p[:, :1]) / 2
+    network.fit.predictions = table.assign(**{f"p_{c}": p[:, i] for i, c in enumerate(CLASSES)})
+    assert one_image.doubt_of(network, 1.0) == pytest.approx(np.quantile(p[:, 0], 0.2))

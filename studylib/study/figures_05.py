@@ -96,7 +96,9 @@ def in_words(
             ax.set(xticks=[], yticks=[])
             ax.grid(visible=False)
         page.axis("off")
-        page.text(0, 0.98, textwrap.fill(text, 62), va="top", fontsize=7.5, transform=page.transAxes)
+        page.text(
+            0, 0.98, textwrap.fill(text, 84, replace_whitespace=False), va="top", fontsize=7.5, transform=page.transAxes
+        )
     fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return fig
 

@@ -11,10 +11,11 @@ from studylib.cam.regions import find_regions
 from studylib.metrics.intervals import Estimate, difference_by, exact, mean_by
 from studylib.study.fits import Fits
 from studylib.study.mapping import BATCH, as_images, pictures_of
-from studylib.study.maps_05 import METHODS, short
+from studylib.study.maps_05 import short
 from studylib.study.segmenting import LAYER, firsts
 from studylib.study.train import Workshop
 
+METHODS = ("gradcam", "gradcam++")
 HALF = 0.5  # of the map's maximum: above it a lesion counts as found
 SPECK = 0.002  # of the image: smaller parts of a mask are specks cut off, not lesions
 

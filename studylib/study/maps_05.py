@@ -39,7 +39,7 @@ FOUND = ("auprc", "iou_matched", "energy_inside", "pointing", "iou_50", "boundar
 SHARP = ("area_50", "entropy", "half_area", "variation")
 KEYS = ["image", "group", "label", "repeat"]
 EDGE = 5 / 224  # of the side: how near a border counts as found
-PASSES = 125  # of a network for each map image, that Score-CAM may take at one layer: it takes one a channel and image
+PASSES = 80  # of a network for each map image, that Score-CAM may take at one layer: it takes one a channel and image
 
 
 def layers_of(trained: Trained) -> dict[str, str]:

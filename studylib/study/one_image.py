@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from studylib.cam import METHODS as KNOWN
@@ -18,6 +19,7 @@ from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import as_images
 from studylib.study.segmenting import LAYER, explained, seen_by
 from studylib.study.train import Workshop
+from studylib.study.words import Description, sentence_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 METHODS = ("cam", "gradcam", "gradcam++")
 LEAST = 8  # pixels a side: of a smaller picture nothing can be seen
 DOUBT = 0.6  # a calibrated probability below it is called low
+UNSURE = 0.2  # of validation images, the least sure: below what they have, confidence is low where a text says so
+SPOKEN = "gradcam++"  # the map whose region the words are about, as in study 5's source
+LONGEST = 512  # pixels of a photograph's longer side at which its region is described
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 
 
@@ -44,6 +49,7 @@ class Explained:
     network: str
     accuracy: str
     warnings: list[str] = field(default_factory=list)
+    described: str = ""  # the region of its map in words, where the study has them
 
     @property
     def said(self) -> int:
@@ -52,6 +58,8 @@ class Explained:
     @property
     def sentence(self) -> str:
         """Prediction, confidence and where the map lies, in words."""
+        if self.described:
+            return self.described
         share, place = spread(self.maps["cam"]), place_of(self.maps["cam"])
         text = (
             f"Prediction: {words(self.classes[self.said])} ({100 * self.p[self.said]:.1f} % after temperature scaling, "
@@ -118,7 +126,31 @@ def explain_file(workshop: Workshop, fits: Fits, path: str | Path) -> Explained:
     accuracy = str(mean_by(tested, "correct", unit=unit))
     shown = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
     found = Explained(Path(path).name, classes, p, raw, degree, maps, shown, spec.title, accuracy)
-    return Explained(**(vars(found) | {"warnings": warned(found, workshop, image)}))
+    told = warned(found, workshop, image)
+    if not workshop.settings.in_words:
+        return Explained(**(vars(found) | {"warnings": told}))
+    text = in_words(found, image, doubt_of(trained, degree))
+    of_region = [line.removeprefix("Warning: ") for line in text.warned]
+    unlike = [line for line in told[:-1] if "training set" in line]
+    return Explained(**(vars(found) | {"described": " ".join(text.sentences), "warnings": unlike + of_region}))
+
+
+def in_words(found: Explained, image: np.ndarray, doubt: float) -> Description:
+    """The region of the map in words, measured on the photograph in its own aspect."""
+    picture = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+    scale = LONGEST / max(picture.shape[:2])
+    if scale < 1:
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    named = found.classes[found.said]
+    return sentence_for(found.maps[SPOKEN], picture, named, float(found.p[found.said]), doubt=doubt)
+
+
+def doubt_of(trained: Trained, degree: float) -> float:
+    """Below which calibrated confidence a network is called unsure: what a fifth of its validation images have."""
+    table = trained.fit.predictions.query("part == 'validation'")
+    p = calibration.probabilities_at(np.log(table.filter(regex="^p_").to_numpy().clip(1e-7)), degree)
+    return float(np.quantile(p.max(1), UNSURE))
 
 
 def temperature_of(trained: Trained) -> float:

@@ -94,6 +94,7 @@ class Settings:
     apart: bool = False  # whether the real sets are kept apart instead of joined
     relabel: dict = field(default_factory=dict)  # class of a real set -> what the study calls it
     colour: bool = False  # whether networks see colour
+    in_words: bool = False  # whether one image is explained by the words of its map's region
     headline: dict = field(default_factory=dict)  # metric -> the words before its figure on the first screen
 
     def profile(self, name: str) -> Profile:

@@ -17,7 +17,8 @@ from studylib.metrics.intervals import Estimate, auroc_by, difference_between, e
 from studylib.study import word_agreement
 from studylib.study.fits import Fits, Trained
 from studylib.study.mapping import BATCH, Pictures, as_images, held_out, random_network
-from studylib.study.one_image import temperature_of
+from studylib.study.one_image import SPOKEN as METHOD
+from studylib.study.one_image import doubt_of, temperature_of
 from studylib.study.region_attributes import FRACTION, attributes, attributes_of_maps
 from studylib.study.scrutiny import cue_masks
 from studylib.study.segmenting import LAYER, Seen, explained, first, firsts, large, seen_by, told
@@ -25,10 +26,8 @@ from studylib.study.train import Workshop
 from studylib.study.wording import load_wording
 from studylib.study.words import ATTRIBUTES, OFF_LESION, describe, of_disc, word_columns, words_of
 
-METHOD = "gradcam++"  # the source's
 SOURCES = {"map_vs_mask": "the map", "random_vs_mask": "random weights", "disc_vs_mask": "a disc in the middle",
            "common_vs_mask": "the commonest word"}  # fmt: skip
-COVERAGE = 0.2  # of validation images, the least sure, that get a warning
 STRUCTURE = 8  # value of the region that alone tells the class in the phantoms `local`
 CUES = {"true": "local", "ruler": "ruler", "ink": "ink", "either": "either"}  # cue -> the arm that learned it
 PLANTED = {"true": "true", "ruler": "marker", "either": "either"}  # cue -> what the gate of planted truth calls it
@@ -80,8 +79,7 @@ class Spoken:
         aspect = aspect_of(workshop.dataset())
         for t in firsts(fits, arm):
             degree = temperature_of(t)
-            sure = _scaled(t, "validation", classes, degree)[[f"p_{c}" for c in classes]].max(axis=1)
-            doubt[t.run.repeat] = float(np.quantile(sure, COVERAGE))
+            doubt[t.run.repeat] = doubt_of(t, degree)
             calibrated.append(_scaled(t, "test", classes, degree))
             parts.append(_spoken(first(seen_by(workshop, t), most), classes, degree, aspect))
         tables, numbers, *grids = zip(*parts, strict=True)
