@@ -120,3 +120,16 @@ def test_darkness_in_blue():
     pixels[0, 0, 0] = (255, 255, 5)
     made = seen(np.ones((1, 2, 2), bool), pixels)
     assert maps_05.blue(made)["blue"][0, 0, 0] == 250 and maps_05.blue(made)["blue"][0, 1, 1] == 255
+
+
+def test_fewer_images_are_among_more_of_them():
+    made = seen(np.ones((20, 4, 4), bool))
+    few, more = (set(maps_05.drawn(made, k).pictures.names) for k in (5, 9))
+    assert len(few) == 5 and len(more) == 9 and few < more
+
+
+def test_a_table_of_estimates_has_a_row_for_each_pair():
+    found = maps_05.between_methods(table(), resamples=50)
+    shown = maps_05.tidy(found)
+    assert shown.loc["gradcampp_minus_gradcam", "iou_50"].startswith("0.100 [0.100,")
+    assert len(shown) == 3 and "half_area" in shown.columns

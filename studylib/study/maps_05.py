@@ -63,7 +63,7 @@ def map_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFra
         seen, named, model = first(seen_by(workshop, t), most), layers_of(t), prepare(t.fit.model())
         asked = [(METHODS[:2], tuple(named.values()), seen)]
         asked += [
-            (METHODS[2:], (place,), first(seen, affordable(t, place, most, len(networks)))) for place in named.values()
+            (METHODS[2:], (place,), drawn(seen, affordable(t, place, most, len(networks)))) for place in named.values()
         ]
         for methods, places, some in asked:
             e = explain(model, as_images(some.pixels), methods, None, places, batch_size=BATCH)
@@ -73,6 +73,13 @@ def map_table(workshop: Workshop, fits: Fits, arm: str, most: int) -> pd.DataFra
                 name = next(name for name, other in named.items() if other == place)
                 tables.append(pd.DataFrame(row | columns | {"method": method, "layer": name}))
     return pd.concat(tables, ignore_index=True)
+
+
+def drawn(seen: Seen, most: int) -> Seen:
+    """At most so many images in one order by lot, so that fewer of them are among more of them: they pair."""
+    keep = np.zeros(len(seen.pixels), bool)
+    keep[np.random.default_rng(0).permutation(len(keep))[:most]] = True
+    return seen.where(keep)
 
 
 @torch.inference_mode()
@@ -133,6 +140,15 @@ def means(table: pd.DataFrame, names: Sequence[str] = (*FOUND, "outside", *SHARP
         for layer in LAYERS
         for name in names
     }
+
+
+def tidy(found: Mapping[str, Estimate]) -> pd.DataFrame:
+    """Estimates called `what.of.measure` as a table for the page: a row for each `what.of`, a column a measure."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, e in found.items():
+        what, measure = name.split(".", 1)[1].rsplit(".", 1)
+        rows.setdefault(what, {})[measure] = f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("maps")
 
 
 def contrast(first_rows: pd.DataFrame, second_rows: pd.DataFrame, measure: str, text: str, **how) -> Estimate:
