@@ -8,6 +8,7 @@ import os
 import struct
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,13 @@ def test_a_good_folder_gives_its_labels_groups_images_and_masks(tiny_dataset):
     assert dataset.table["file"][0] == str(tiny_dataset.resolve() / "images/0.png")
     assert dataset.table["mask_file"][2] == ""
     assert not dataset.copies().any()
+
+
+def test_the_first_region_is_the_lowest_value_that_is_no_background(tiny_dataset):
+    dataset = load_dataset(tiny_dataset)
+    assert dataset.first_region == 1
+    for regions, first in (({0: "skin", 255: "lesion"}, 255), ({3: "b", 2: "a"}, 2), ({}, 1)):
+        assert replace(dataset, regions=regions).first_region == first
 
 
 def test_columns_are_text_and_carried_along(tiny_dataset):

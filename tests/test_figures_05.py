@@ -63,3 +63,19 @@ def test_agreement_of_every_word_and_source():
     ax = figures_05.agreement(found, ("size", "place"), {"map_vs_mask": "map", "disc": "disc"}, "t").axes[0]
     assert sorted(float(x[0]) for x, _ in dots(ax)) == pytest.approx([0.7, 0.7, 0.9, 0.9])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["size", "place"]
+
+
+def test_pictures_are_shown_raw_cropped_and_normalised(tmp_path):
+    from studylib.data.dataset import load_dataset
+    from studylib.data.phantoms.skin import make_skin
+    from studylib.models.weights import IMAGENET
+
+    dataset = load_dataset(make_skin(tmp_path / "made", lesions=56, images=1, size=64))
+    fig = figures_05.prepared(dataset, [0, 3], 64, "t")
+    raw, cropped, normalised = (ax.images[0].get_array() for ax in fig.axes[:3])
+    np.testing.assert_array_equal(raw, dataset.image(0))
+    # the middle seven eighths of the frame, brought to 64 pixels
+    assert np.abs(cropped[32, 32].astype(int) - raw[32, 32].astype(int)).max() < 40 and not np.array_equal(cropped, raw)
+    mean, deviation = (np.array(each) for each in IMAGENET)
+    np.testing.assert_allclose(5 * normalised - 2.5, (cropped / 255 - mean) / deviation, atol=1e-6)
+    assert [ax.get_title(loc="center") for ax in fig.axes[:6]] == ["raw", "cropped", "normalised", "", "", ""]

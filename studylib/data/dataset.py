@@ -48,6 +48,11 @@ class Dataset:
         """Return the number of images."""
         return len(self.table)
 
+    @property
+    def first_region(self) -> int:
+        """The value of the first region that masks hold, background (0) apart; 1 where none is named."""
+        return min((value for value in self.regions if value), default=1)
+
     def labels(self) -> np.ndarray:
         """Return each row's class as an index into `classes`, int64 (N,)."""
         index = {name: number for number, name in enumerate(self.classes)}

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib import pyplot as plt
 
+from studylib.data.dataset import Dataset
+from studylib.data.transforms import prepare_image
 from studylib.metrics.intervals import Estimate
+from studylib.models.weights import IMAGENET
 from studylib.study.figures import colour
 from studylib.study.figures_01 import TITLES
 from studylib.study.maps_05 import LAYERS, METHODS, short
@@ -124,7 +126,23 @@ def agreement(
     return fig
 
 
-def classes_table(counts: pd.Series, groups: pd.Series, area: pd.Series) -> pd.DataFrame:
-    """Images, lesions and median area of every class, by size."""
-    table = pd.DataFrame({"images": counts, "lesions": groups, "median area, %": 100 * area})
-    return table.sort_values("images", ascending=False).rename_axis("class")
+def prepared(dataset: Dataset, rows: Sequence[int], size: int, title: str) -> Figure:
+    """Raw, cropped and normalised pictures as the source's figure has them: as they come, the middle of the frame, and
+    that at the network's size minus ImageNet's mean over its deviation, shown from -2.5 to 2.5.
+    """
+    fig, axes = plt.subplots(len(rows), 3, figsize=(6.0, 2.0 * len(rows) + 0.4), squeeze=False)
+    for line, row in zip(axes, rows, strict=True):
+        image = dataset.image(row)
+        cropped = prepare_image(image, size, "centre", 3)
+        normalised = (cropped / 255 - np.array(IMAGENET[0])) / np.array(IMAGENET[1])
+        shown = np.clip((normalised + 2.5) / 5, 0, 1)
+        for ax, (picture, words) in zip(
+            line, ((image, "raw"), (cropped, "cropped"), (shown, "normalised")), strict=True
+        ):
+            ax.imshow(picture)
+            ax.set(xticks=[], yticks=[])
+            ax.grid(visible=False)
+            if row == rows[0]:
+                ax.set_title(words, fontsize=9, fontweight="normal", loc="center")
+    fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return fig

@@ -52,7 +52,7 @@ class Workshop:
         """The first region of a set at a size, bool (N, size, size); all False where a row has none. Read once."""
         key = (dataset.fingerprint, size, crop)
         if key not in self._masks:
-            self._masks[key] = self.regions(dataset, size, crop) == 1
+            self._masks[key] = self.regions(dataset, size, crop) == dataset.first_region
         return self._masks[key]
 
     def pixels(self, dataset: Dataset, size: int, crop: str) -> tuple[np.ndarray, str]:
