@@ -13,6 +13,7 @@ from studylib.cam import explain
 from studylib.cam.regions import find_regions, largest_component
 from studylib.data.dataset import Dataset
 from studylib.metrics import calibration
+from studylib.metrics.estimates import at_the_edge
 from studylib.metrics.intervals import Estimate, auroc_by, difference_between, exact, mean_by
 from studylib.study import word_agreement
 from studylib.study.fits import Fits, Trained
@@ -234,7 +235,9 @@ def of_ruler(workshop: Workshop, fits: Fits, most: int, arm: str = "ruler", **ho
         none = exact(float("nan"), n=0, how="no picture with a ruler was called melanoma")
         return {f"words.ruler.{name}.rate": none for name in texts}
     table = pd.concat(tables, ignore_index=True)
-    return {f"words.ruler.{name}.rate": mean_by(table, name, how=text, **how) for name, text in texts.items()}
+    return {
+        f"words.ruler.{name}.rate": at_the_edge(mean_by(table, name, how=text, **how)) for name, text in texts.items()
+    }
 
 
 def _mask_of(rows: np.ndarray, n: int) -> np.ndarray:
