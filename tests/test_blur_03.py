@@ -107,7 +107,7 @@ def test_another_clinic_is_darker_and_warmer():
 
 def test_maps_of_unchanged_images_do_not_move():
     seen, head = looked()
-    one = heads_03.Head.network(head, seen.of.trained)
+    one = heads_03.Head.network(head, seen.of)
     from studylib.cam import explain
 
     e = explain(one, seen.images, "crm", None, "upper")

@@ -84,7 +84,7 @@ def test_a_head_on_cached_means_is_trained_as_through_the_frozen_network():
         means = model.upper.pooled(model.features(images)).numpy()
     rng = np.random.default_rng(0)
     head = Head(BEST, rng.normal(size=(2, 3 * WIDTH)), rng.normal(size=2))
-    whole = head.network(trained)
+    whole = head.network(SimpleNamespace(model=trained.fit.model()))
     whole.fc.requires_grad_(True)
     labels = torch.tensor([0, 1, 1, 0, 1, 0])
     logits = whole(images)
@@ -131,3 +131,13 @@ def test_predictions_are_those_of_the_part_and_of_the_positive_class():
     np.testing.assert_allclose(table["p"], 1 / (1 + np.exp(0.75 - of.means[rows, 0, 0])), rtol=1e-5)
     assert (table["predicted"] == (of.means[rows, 0, 0] > 0.75)).all()
     assert (table["correct"] == (table["predicted"] == of.labels[rows])).all() and len(table) == len(rows)
+
+
+def test_a_network_is_loaded_once_for_all_its_heads():
+    loaded = []
+    model, trained = network(0)
+    of = frozen()
+    object.__setattr__(of, "trained", SimpleNamespace(fit=SimpleNamespace(model=lambda: loaded.append(1) or model)))
+    weights = np.zeros((2, WIDTH)), np.zeros(2)
+    first, second = (Head((name,), *weights).network(of) for name in ("P3", "P6"))
+    assert loaded == [1] and first.upper.fpn is second.upper.fpn and first.upper.levels != second.upper.levels

@@ -106,7 +106,7 @@ class Blurred:
         for kernel in BLURS:
             tables = []
             for seen, made in zip(looked, self.heads, strict=True):
-                network = made[self.of_levels].network(seen.of.trained)
+                network = made[self.of_levels].network(seen.of)
                 sharp = explain(network, seen.images, "crm", None, LAYER, batch_size=BATCH)
                 soft = explain(network, blur(seen.images, kernel), "crm", sharp.target, LAYER, batch_size=BATCH)
                 tables.append(pd.DataFrame(seen.table() | moved(sharp, soft, seen.side)))

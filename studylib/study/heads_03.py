@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -70,10 +71,10 @@ class Head:
         a, b = self.weight[0], -self.weight[1]
         return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
-    def network(self, trained: Trained) -> torch.nn.Module:
+    def network(self, of: Frozen) -> torch.nn.Module:
         """The pyramid with this head, as `explain` takes it; its maps' layer is `upper`."""
         weight, bias = (torch.as_tensor(each, dtype=torch.float32) for each in (self.weight, self.bias))
-        return on_levels(trained.fit.model(), self.levels, weight, bias)
+        return on_levels(of.model, self.levels, weight, bias)
 
 
 def chosen(means: np.ndarray, levels: Sequence[str]) -> np.ndarray:
@@ -134,6 +135,11 @@ class Frozen:
     part: np.ndarray
     names: np.ndarray
     groups: np.ndarray
+
+    @cached_property
+    def model(self) -> torch.nn.Module:
+        """The network, loaded once for all heads and maps."""
+        return self.trained.fit.model()
 
     def rows(self, *parts: str) -> np.ndarray:
         return np.flatnonzero(np.isin(self.part, parts))

@@ -24,7 +24,7 @@ FEW, TIMED = 4, 16  # images where elements are removed one by one, to compare v
 @torch.inference_mode()
 def joined(looked: Looked, head: Head) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the head sees in float64: joined levels (N, K, h, w), weights (2, K), biases (2,)."""
-    network = head.network(looked.of.trained)
+    network = head.network(looked.of)
     features = network.upper(features_of(network, looked.images)).double()
     return features, network.fc.weight.double(), network.fc.bias.double()
 

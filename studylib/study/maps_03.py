@@ -82,7 +82,7 @@ def looked_at(workshop: Workshop, of: Frozen, part: str = "test", most: int = 0,
 
 def explained(looked: Looked, head: Head, methods: Sequence[str] = METHODS, target=None) -> Explanation:
     """Maps of a head on these images, at the size of its finest level."""
-    return explain(head.network(looked.of.trained), looked.images, methods, target, LAYER, batch_size=BATCH)
+    return explain(head.network(looked.of), looked.images, methods, target, LAYER, batch_size=BATCH)
 
 
 def said(e: Explanation, labels: np.ndarray) -> dict[str, np.ndarray]:
