@@ -37,3 +37,12 @@ def test_performance_confusion_and_leak_by_hand():
     fits = Fits([fit("small", predictions()), fit("small", predictions((1, 1, 1)), "random_folds")])
     assert by_class.leak(fits, "small")["leak.accuracy_gap"].value == pytest.approx(0.3)
     assert by_class.leak(Fits([fit("small", predictions())]), "small") == {}
+
+
+def test_every_arm_on_every_split_and_the_main_one_twice():
+    fits = Fits([fit("small", predictions()), fit("small", predictions((1, 1, 1)), "random_folds"),
+                 fit("other", predictions((0.5, 0.5, 0.5)))])  # fmt: skip
+    found = by_class.every_arm(fits, ["small", "other", "absent"], "small", CLASSES, by_class.named_classes)
+    assert found["accuracy.group.main.test"] == found["accuracy.group.small.test"]
+    assert found["accuracy.random_folds.main.test"].value == 1 and found["accuracy.group.other.test"].value == 0.5
+    assert "accuracy.random_folds.other.test" not in found and not any("absent" in name for name in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -40,6 +40,22 @@ def named_classes(
     found[f"auroc.{part}.{name}.test"] = auroc_by(
         table, "label", [f"p_{c}" for c in classes], how=f"AUROC of one class against the rest, mean, {name}", **how
     )
+    return found
+
+
+def every_arm(
+    fits: Fits, arms: Sequence[str], main: str, classes: Sequence[str], measured: Callable[..., dict], **how
+) -> dict[str, Estimate]:
+    """What `measured` (predictions, arm, classes, split) finds of every arm on every split that it was trained on; of
+    the main arm under `main` too.
+    """
+    found = {}
+    for split in ("group", "random_folds"):
+        for arm in (a for a in arms if fits.has(a, split)):
+            made = measured(fits.predictions(arm, split), arm, classes, split, **how)
+            found |= made
+            if arm == main:
+                found |= {name.replace(f".{arm}.", ".main."): e for name, e in made.items()}
     return found
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from studylib.metrics import classification
 from studylib.metrics.intervals import Estimate, auroc_by, difference_by, of_columns, statistic_by
-from studylib.study.by_class import named_classes
+from studylib.study.by_class import every_arm, named_classes
 from studylib.study.cells_01 import is_abnormal
 from studylib.study.compare import paired
 from studylib.study.fits import Fits
@@ -40,14 +40,7 @@ def _two_classes(table: pd.DataFrame, name: str, classes: Sequence[str], part: s
 
 def everyone(fits: Fits, arms: Sequence[str], main: str, classes: Sequence[str], **how) -> dict[str, Estimate]:
     """`performance` of every arm on every split that it was trained on; of the main arm under `main` too."""
-    found = {}
-    for split in ("group", "random_folds"):
-        for arm in (a for a in arms if fits.has(a, split)):
-            made = performance(fits.predictions(arm, split), arm, classes, split, **how)
-            found |= made
-            if arm == main:
-                found |= {name.replace(f".{arm}.", ".main."): e for name, e in made.items()}
-    return found
+    return every_arm(fits, arms, main, classes, performance, **how)
 
 
 def over_baselines(table: pd.DataFrame, told: Mapping[str, pd.DataFrame], **how) -> dict[str, Estimate]:

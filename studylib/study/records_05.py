@@ -20,7 +20,7 @@ from studylib.metrics.intervals import (
     of_columns,
     statistic_by,
 )
-from studylib.study.by_class import named_classes
+from studylib.study.by_class import every_arm, named_classes
 from studylib.study.compare import gap_between, paired
 from studylib.study.fits import Fits
 
@@ -34,14 +34,7 @@ KEYS = ["image", "group", "label", "repeat"]
 
 def everyone(fits: Fits, arms: Sequence[str], main: str, classes: Sequence[str], **how) -> dict[str, Estimate]:
     """`named_classes` of every arm on every split that it was trained on; of the main arm under `main` too."""
-    found = {}
-    for split in ("group", "random_folds"):
-        for arm in (a for a in arms if fits.has(a, split)):
-            made = named_classes(fits.predictions(arm, split), arm, classes, split, **how)
-            found |= made
-            if arm == main:
-                found |= {name.replace(f".{arm}.", ".main."): e for name, e in made.items()}
-    return found
+    return every_arm(fits, arms, main, classes, named_classes, **how)
 
 
 def over_majority(table: pd.DataFrame, **how) -> dict[str, Estimate]:
