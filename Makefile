@@ -90,7 +90,7 @@ help: ## this list
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install -q uv
 ifeq ($(TORCH),cpu)
-	@.venv/bin/uv pip install -q --compile-bytecode --torch-backend cpu -r pyproject.toml --extra test
+	@.venv/bin/uv pip install -q --compile-bytecode --torch-backend cpu -r pyproject.toml --extra test --extra app --extra cluster
 else
 	@.venv/bin/uv pip sync -q --compile-bytecode requirements.lock
 endif

@@ -17,7 +17,11 @@ from studylib.study import environment
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-DECLARED = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["test"]]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+LOCKED = [
+    *PYPROJECT["project"]["dependencies"],
+    *(name for extra in ("test", "app", "cluster") for name in EXTRAS[extra]),
+]
 IMPORT_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 RUN_AS_COMMANDS = {"ipykernel", "jupyterlab", "nbconvert", "snakemake"}  # started, not imported
 
@@ -65,7 +69,7 @@ def test_environment_names_what_is_missing(tmp_path):
         environment.render(tmp_path / "pyproject.toml")
 
 
-@pytest.mark.parametrize("text", DECLARED)
+@pytest.mark.parametrize("text", LOCKED)
 def test_lock_satisfies(text):
     requirement = Requirement(text)
     pinned = [version for version, _ in lock_entries().get(canonicalize_name(requirement.name), [])]
@@ -90,7 +94,7 @@ def test_lock_holds_no_address_or_path():
 
 
 def test_bounds_are_lower_bounds():
-    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    extras = EXTRAS.values()
     for text in [*PYPROJECT["project"]["dependencies"], *(text for extra in extras for text in extra)]:
         operators = {specifier.operator for specifier in Requirement(text).specifier}
         assert operators == {">="}, f"{text}: give a lower bound and nothing else, so that a user's own torch can stay"
@@ -115,7 +119,7 @@ def names_of(requirements: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "declared"), [("studylib", PYPROJECT["project"]["dependencies"]), ("tests", DECLARED)]
+    ("folder", "declared"), [("studylib", [*PYPROJECT["project"]["dependencies"], *EXTRAS["app"]]), ("tests", LOCKED)]
 )
 def test_every_import_is_declared(folder, declared):
     undeclared = {name: path for name, path in imported_packages(folder).items() if name not in names_of(declared)}
