@@ -2,16 +2,19 @@
 # appears whole or not at all, and two runs at once share the work; Snakemake only says what may run beside what.
 from pathlib import Path
 
+from studylib.study.overview import folders_read
 from studylib.study.root import find_root, reports_folder, runs_folder
-from studylib.study.settings import check_parameters, load_settings, studies
+from studylib.study.settings import check_parameters, load_settings, notebook_name, overviews, studies
 
 ROOT = find_root()
 DATA, PROFILE, SEED = config["data"], config["profile"], int(config["seed"])
 GIVEN = str(config.get("study", "all"))
-STUDIES = studies(ROOT) if GIVEN == "all" else [name.zfill(2) for name in GIVEN.split(",")]  # YAML reads 02 as a number
+NUMBERS = sorted([*studies(ROOT), *overviews(ROOT)]) if GIVEN == "all" else [n.zfill(2) for n in GIVEN.split(",")]  # YAML reads 02 as a number
+OVERVIEWS = [number for number in NUMBERS if number in overviews(ROOT)]
+STUDIES = [number for number in NUMBERS if number not in OVERVIEWS]
 check_parameters(DATA, PROFILE, SEED)
 DONE = runs_folder(ROOT) / ".done" / f"{DATA}-{PROFILE}"
-NAMES = {study: load_settings(study, ROOT).name for study in STUDIES}
+NAMES = {study: load_settings(study, ROOT).name for study in STUDIES} | {n: notebook_name(n, ROOT) for n in OVERVIEWS}
 WORKERS = range(workflow.cores)
 CODE = sorted(str(path) for path in (ROOT / "studylib").rglob("*.py"))
 ASKED = f"seed {SEED} data {os.environ.get('STUDYLIB_DATA')} weights {os.environ.get('STUDYLIB_WEIGHTS')}\n"
@@ -27,7 +30,7 @@ for study, name in NAMES.items():  # a report that was removed is made again
 
 
 rule all:
-    input: [DONE / f"report-{study}" for study in STUDIES]
+    input: [DONE / f"report-{number}" for number in NUMBERS]
 
 rule fits:
     input: settings, CODE, lambda w: ROOT / "notebooks" / f"{NAMES[w.study]}.toml"
@@ -40,4 +43,14 @@ rule report:
         lambda w: ROOT / "data" / "claims" / f"{w.study}.toml",
         lambda w: ROOT / "notebooks" / f"{NAMES[w.study]}.ipynb",
     output: touch(DONE / "report-{study}")
+    wildcard_constraints: study = "|".join(STUDIES) or "none"
     shell: f"python -m studylib report {{wildcards.study}} {OPTIONS}"
+
+rule overview:
+    input:
+        [DONE / f"report-{study}" for study in STUDIES],
+        [folder / "metrics.json" for folder in folders_read(ROOT, DATA, PROFILE)], CODE,
+        lambda w: ROOT / "notebooks" / f"{NAMES[w.number]}.ipynb",
+    output: touch(DONE / "report-{number}")
+    wildcard_constraints: number = "|".join(OVERVIEWS) or "none"
+    shell: f"python -m studylib report {{wildcards.number}} {OPTIONS}"

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from studylib.study import arithmetic_03 as source
-from studylib.study.study import NAME
+from studylib.study.report_folder import NAME
 
 RIGHT = {"P3": (154, 207), "P4": (139, 206), "P5": (148, 206), "P6": (168, 207), "P7": (156, 206),
          "P3+P6+P7": (179, 207), "P3..P7": (175, 206), "RetinaNet": (166, 207), "blur 19": (139, 207),

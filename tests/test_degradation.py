@@ -8,7 +8,7 @@ import pytest
 
 from studylib.metrics import classification
 from studylib.study import degradation
-from studylib.study.study import NAME
+from studylib.study.report_folder import NAME
 
 HOW = {"resamples": 300}
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from studylib.metrics import classification
 from studylib.study import sharpness
-from studylib.study.study import NAME
+from studylib.study.report_folder import NAME
 
 HOW = {"resamples": 200}
 

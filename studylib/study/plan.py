@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studylib.study.root import find_root
-from studylib.study.settings import Arm, Profile, load_settings
+from studylib.study.settings import Arm, Profile, load_settings, overviews
+
+OVERVIEW_MINUTES = 0.2  # reading reports and drawing; measured like the minutes of a profile
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ def runs_of(arms: dict[str, Arm], profile: Profile, data: str, seed: int) -> lis
 
 def estimate(study: str, data: str, profile: str, root: Path | None = None) -> dict:
     """What a profile would take: {'fits', 'reports', 'minutes'} on two cores, when nothing is there yet."""
-    settings = load_settings(study, root or find_root())
+    root = root or find_root()
+    if study in overviews(root):
+        return {"fits": 0, "reports": 1, "minutes": OVERVIEW_MINUTES}
+    settings = load_settings(study, root)
     chosen = settings.profile(profile)
     return {"fits": len(runs_of(settings.arms, chosen, data, 0)), "reports": 1, "minutes": chosen.minutes}

@@ -10,9 +10,10 @@ import shutil
 import time
 from pathlib import Path
 
+from studylib.study.overview import digest, folders_read
 from studylib.study.record import ReportError, clear_remains, explained, whole_folder
 from studylib.study.root import find_root, reports_folder, runs_folder
-from studylib.study.settings import SettingsError, check_parameters, load_settings
+from studylib.study.settings import SettingsError, check_parameters, load_settings, notebook_name, overviews
 from studylib.training.locks import lock
 from studylib.training.memory import keeping_buffers
 
@@ -26,16 +27,17 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
     """
     check_parameters(data, profile, seed)
     root = find_root()
-    settings = load_settings(study, root)
-    settings.profile(profile)
-    notebook = root / "notebooks" / f"{settings.name}.ipynb"
-    final = reports_folder(root) / f"{data}-{profile}" / settings.name
-    inputs = inputs_digest(root, settings.name, data, profile, seed)
-    with lock(runs_folder(root) / ".locks" / f"report-{data}-{profile}-{settings.name}"):
+    name = notebook_name(study, root)
+    if study not in overviews(root):
+        load_settings(study, root).profile(profile)
+    notebook = root / "notebooks" / f"{name}.ipynb"
+    final = reports_folder(root) / f"{data}-{profile}" / name
+    inputs = inputs_digest(root, name, data, profile, seed)
+    with lock(runs_folder(root) / ".locks" / f"report-{data}-{profile}-{name}"):
         with explained(final.parent):
             final.parent.mkdir(parents=True, exist_ok=True)
             clear_remains(final)
-        stamp = runs_folder(root) / ".done" / f"{data}-{profile}" / f"made-{settings.name}"
+        stamp = runs_folder(root) / ".done" / f"{data}-{profile}" / f"made-{name}"
         if not force and up_to_date(final, stamp, inputs):
             (root / "logs" / f"{study}.failed.ipynb").unlink(missing_ok=True)
             return final
@@ -52,13 +54,16 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
 
 def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> str:
     """Sixteen hex digits of all that a report is made from, but the images: code, notebook's source, settings,
-    ledger, weights, sets.
+    ledger, weights, sets; for an overview the reports that it reads.
     """
     sha = hashlib.sha256(json.dumps([data, profile, seed]).encode())
     for path in sorted((root / "studylib").rglob("*.py")):
         sha.update(path.read_bytes())
-    sha.update((root / "notebooks" / f"{name}.toml").read_bytes())
-    sha.update((root / "data" / "claims" / f"{name[:2]}.toml").read_bytes())
+    if name[:2] in overviews(root):
+        sha.update(digest(folders_read(root, data, profile)).encode())
+    else:
+        sha.update((root / "notebooks" / f"{name}.toml").read_bytes())
+        sha.update((root / "data" / "claims" / f"{name[:2]}.toml").read_bytes())
     content = json.loads((root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
     sha.update(json.dumps([(c["cell_type"], c["source"]) for c in content["cells"]]).encode())
     for variable in ("STUDYLIB_DATA", "STUDYLIB_WEIGHTS"):
@@ -233,7 +238,7 @@ def refresh(study: str) -> Path:
     root = find_root()
     began = time.perf_counter()
     folder = report(study, "phantom", "quick", 0)
-    name = load_settings(study, root).name
+    name = notebook_name(study, root)
     shutil.copyfile(folder / f"{name}.ipynb", root / "notebooks" / f"{name}.ipynb")
     print(f"notebooks/{name}.ipynb holds the outputs of phantom-quick ({time.perf_counter() - began:.0f} s)")
     return root / "notebooks" / f"{name}.ipynb"

@@ -160,6 +160,22 @@ def studies(root: Path) -> list[str]:
     return sorted(path.name[:2] for path in (root / "notebooks").glob("[0-9][0-9]_*.toml"))
 
 
+def overviews(root: Path) -> list[str]:
+    """Numbers of the notebooks that have no settings: they train nothing and read the reports of the studies."""
+    known = set(studies(root))
+    return sorted(p.name[:2] for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb") if p.name[:2] not in known)
+
+
+def notebook_name(number: str, root: Path) -> str:
+    """NN_name of a notebook, study or overview. Raises SettingsError naming the nearest number."""
+    found = sorted((root / "notebooks").glob(f"{number}_*.ipynb")) or sorted(
+        (root / "notebooks").glob(f"{number}_*.toml")
+    )
+    if not found:
+        raise SettingsError(f"no notebook is called '{number}'{_near(number, [*studies(root), *overviews(root)])}")
+    return found[0].stem
+
+
 def load_settings(study: str, root: Path) -> Settings:
     """Read and check `notebooks/NN_name.toml`. Raises SettingsError naming each wrong key and the nearest known one."""
     found = sorted((root / "notebooks").glob(f"{study}_*.toml"))

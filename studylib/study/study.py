@@ -4,74 +4,44 @@ folder.
 
 from __future__ import annotations
 
-import os
-import re
-import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studylib.metrics.intervals import Estimate
 from studylib.study import record
 from studylib.study.claims import COLUMNS, load_claims
 from studylib.study.display import headline_text
+from studylib.study.report_folder import ReportFolder
 from studylib.study.root import find_root, reports_folder, runs_folder
 from studylib.study.settings import check_parameters, load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from studylib.data.dataset import Dataset
     from studylib.study.fits import Fits
 
-NAME = re.compile(r"^[a-z0-9_]+(\.[A-Za-z0-9_]+)+$")
 
-
-class Study:
+class Study(ReportFolder):
     """One study in one run: `Study.open("02", data=..., profile=..., seed=...)`. Raises SettingsError for unknown
     names.
     """
 
     def __init__(self, study: str, data: str, profile: str, seed: int) -> None:
         check_parameters(data, profile, seed)
-        self.root = find_root()
-        self.settings = load_settings(study, self.root)
+        root = find_root()
+        self.settings = load_settings(study, root)
         self.profile = self.settings.profile(profile)
-        self.number, self.data, self.profile_name, self.seed = study, data, profile, seed
-        self.ledger = load_claims(study, self.root)
-        self.metrics: dict[str, Estimate] = {}
+        self.ledger = load_claims(study, root)
         self.verdicts: dict[str, object] = {}
-        self._figures: dict[str, str] = {}
-        self._seconds: dict[str, float] = {}
         self._weights: dict[str, str] = {}
         self._precisions: Counter[str] = Counter()
-        self._began = time.perf_counter()
-        self._folder = self._open_folder()
+        super().__init__(root, self.settings.name, data, profile, seed)
 
     @classmethod
     def open(cls, study: str, *, data: str = "phantom", profile: str = "quick", seed: int = 0) -> Study:
         """Find the project, read settings and ledger, open the report."""
         return cls(study, data, profile, seed)
-
-    @property
-    def final(self) -> Path:
-        """Where the report stands once it is whole."""
-        return reports_folder(self.root) / f"{self.data}-{self.profile_name}" / self.settings.name
-
-    def _open_folder(self) -> Path:
-        given = os.environ.get("STUDYLIB_REPORT")
-        if given:  # the runner made it and moves it in place
-            return Path(given)
-        folder = self.final.with_name(f".{self.final.name}.{os.getpid()}")
-        with record.explained(self.final.parent):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            record.clear_remains(self.final)
-            folder.mkdir(exist_ok=True)
-        return folder
 
     @cached_property
     def workshop(self):
@@ -97,75 +67,6 @@ class Study:
         self._weights = {t.run.arm.name: t.fit.weights_from for t in fits if t.fit.weights_from != "none"}
         self._precisions = Counter(t.fit.trained_in for t in fits)
         return fits
-
-    def record(self, name: str, estimate: Estimate) -> Estimate:
-        """Keep an estimate under its name; a second record of a name must be equal. Returns it, so that a cell can
-        show it.
-        """
-        if not NAME.match(name):
-            raise ValueError(f"'{name}' is no metric's name; expected topic.detail, lower case, joined by dots")
-        if name in self.metrics and self.metrics[name] != estimate:
-            raise ValueError(f"'{name}' was recorded before as {self.metrics[name]}, now as {estimate}; rename one")
-        self.metrics[name] = estimate
-        return estimate
-
-    def record_all(self, estimates: Mapping[str, Estimate], title: str = "") -> None:
-        """Keep several estimates and show them as one table."""
-        for name, estimate in estimates.items():
-            self.record(name, estimate)
-        self.show(self.numbers(estimates), title)
-
-    @staticmethod
-    def numbers(estimates: Mapping[str, Estimate]) -> pd.DataFrame:
-        """Estimates as a table for the page."""
-        import pandas as pd
-
-        rows = {name: {"value [95 % interval]": str(e), "how": e.how} for name, e in estimates.items()}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
-
-    def show(self, table: pd.DataFrame, title: str = "") -> None:
-        """Show a table on the page, three digits a number."""
-        from studylib.study.display import show_table
-
-        show_table(table, title)
-
-    def say(self, text: str) -> None:
-        """Show a computed sentence as a paragraph of the page."""
-        from studylib.study.display import show_text
-
-        show_text(text)
-
-    def table(self, name: str, table: pd.DataFrame, title: str = "") -> None:
-        """Keep a table as tables/NAME.csv and show it."""
-        folder = self._folder / "tables"
-        with record.explained(self.final):
-            folder.mkdir(exist_ok=True)
-            table.to_csv(folder / f"{name}.csv", float_format="%.6g")
-        self.show(table, title)
-
-    def figure(self, fig: Figure, name: str, *, caption: str, patients: bool = False) -> None:
-        """Keep a figure as PNG and SVG and show it with its caption. `patients`: it shows images; of real people it
-        stays apart.
-        """
-        from studylib.study.display import show_figure
-
-        apart = patients and self.data == "real"
-        folder = self._folder / ("patients" if apart else "figures")
-        command = f"make reproduce STUDY={self.number} DATA={self.data} PROFILE={self.profile_name} SEED={self.seed}"
-        text = f"{caption} Redraw: `{command}`."
-        with record.explained(self.final):
-            folder.mkdir(exist_ok=True)
-            (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-            show_figure(fig, folder / name, text, photographs=patients)
-        self._figures[name] = text
-
-    @contextmanager
-    def apart(self, name: str):
-        """A folder of the report for what is not committed: of real people among `patients`. -> its path"""
-        folder = self._folder / ("patients" if self.data == "real" else "") / name
-        with record.explained(self.final):
-            folder.mkdir(parents=True, exist_ok=True)
-            yield folder
 
     def settle(self, *claims: str) -> None:
         """Judge statements by the ledger's rules on what was recorded so far, and show their rows."""
@@ -229,21 +130,6 @@ class Study:
             + f", of {len(self.ledger)} statements"
         )
 
-    @contextmanager
-    def timed(self, section: str):
-        """Count the seconds of a section into provenance.json."""
-        began = time.perf_counter()
-        yield
-        self._seconds[section] = self._seconds.get(section, 0.0) + time.perf_counter() - began
-
-    def provenance(self) -> None:
-        """Print what this run rests on: versions, commit, cores, data."""
-        known = record.versions()
-        made, clean = record.commit(self.root)
-        state = {True: "", False: " with changes", None: ""}[clean]
-        print(" ".join(f"{name} {known[name]}" for name in ("studylib", "torch", "torchvision", "lightning", "numpy")))
-        print(f"commit {made[:12]}{state}; data {self.data}, profile {self.profile_name}, seed {self.seed}; {device()}")
-
     def close(self) -> None:
         """Write metrics.json, costs.json, verdicts.csv and provenance.json, and put the report in place."""
         self.settle_rest()
@@ -258,35 +144,13 @@ class Study:
         }
         costs = {name: e for name, e in self.metrics.items() if name.startswith("cost.")}
         rest = {name: e for name, e in self.metrics.items() if name not in costs}
-        made, clean = record.commit(self.root)
-        provenance = {
-            "commit": made,
-            "clean": clean,
-            "packages": record.versions(),
-            "cores": os.cpu_count(),
-            "accelerator": device(),
-            "seconds": {k: round(v, 1) for k, v in self._seconds.items()}
-            | {"notebook": round(time.perf_counter() - self._began, 1)},
-            "weights": self._weights,
-            "trained_in": self._precisions,
-            "figures": self._figures,
-        }
+        trained = {"weights": self._weights, "trained_in": self._precisions}
         with record.explained(self.final):
             record.write_json(self._folder / "metrics.json", record.metrics_json(head, rest))
             record.write_json(self._folder / "costs.json", record.metrics_json(head, costs))
-            record.write_json(self._folder / "provenance.json", provenance)
+            record.write_json(self._folder / "provenance.json", self.rested_on() | trained)
             table = self._verdict_table([claim.id for claim in self.ledger.claims])
             table.to_csv(self._folder / "verdicts.csv")
             (self._folder / "headline.md").write_text(headline_text(self._folder, self.settings), encoding="utf-8")
-            if not os.environ.get("STUDYLIB_REPORT"):
-                record.replace_folder(self._folder, self.final)
+            self.put_in_place()
         print(f"{self.headline()}; report in reports/{self.data}-{self.profile_name}/{self.settings.name}/")
-
-
-def device() -> str:
-    """The kind of accelerator that torch would use here: 'cpu', 'cuda' or 'mps'."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -13,7 +13,7 @@ from pathlib import Path
 from studylib.study.marks import VERDICT_MARKS
 from studylib.study.record import ReportError
 from studylib.study.root import find_root, reports_folder
-from studylib.study.settings import load_settings
+from studylib.study.settings import load_settings, overviews
 
 
 def verdicts_of(folder: Path) -> list[dict[str, str]]:
@@ -30,6 +30,8 @@ def summary(studies: list[str], data: str, profile: str) -> str:
     root = find_root()
     blocks = []
     for study in studies:
+        if study in overviews(root):
+            continue  # they judge nothing of their own
         settings = load_settings(study, root)
         folder = reports_folder(root) / f"{data}-{profile}" / settings.name
         if not (folder / "metrics.json").is_file():
