@@ -180,7 +180,6 @@ def _summary(asked) -> None:
 
 def _expected(asked) -> int:
     from studylib.study import expected
-
     from studylib.study.root import find_root
     from studylib.study.settings import overviews
 

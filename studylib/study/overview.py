@@ -1,4 +1,4 @@
-"""Overview: what a notebook over all studies carries: the reports that are there, read, never made. It trains nothing."""
+"""Overview: what a notebook over all studies carries: the reports that are there, read, never made; no training."""
 
 from __future__ import annotations
 

@@ -90,11 +90,15 @@ class ReportFolder:
 
     def table(self, name: str, table: pd.DataFrame, title: str = "") -> None:
         """Keep a table as tables/NAME.csv and show it."""
+        self.keep(name, table)
+        self.show(table, title)
+
+    def keep(self, name: str, table: pd.DataFrame) -> None:
+        """Keep a table as tables/NAME.csv without showing it: too long for a page, but there for a reader to sort."""
         folder = self._folder / "tables"
         with record.explained(self.final):
             folder.mkdir(exist_ok=True)
             table.to_csv(folder / f"{name}.csv", float_format="%.6g")
-        self.show(table, title)
 
     def figure(self, fig: Figure, name: str, *, caption: str, patients: bool = False) -> None:
         """Keep a figure as PNG and SVG and show it with its caption. `patients`: it shows images; of real people it
