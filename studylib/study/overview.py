@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from studylib.study import record
+from studylib.study.claims import COLUMNS
 from studylib.study.report_folder import ReportFolder
 from studylib.study.root import find_root, reports_folder
 from studylib.study.settings import SettingsError, check_parameters, notebook_name, overviews, studies
@@ -92,5 +93,6 @@ class Overview(ReportFolder):
             record.write_json(self._folder / "metrics.json", record.metrics_json(head, self.metrics))
             record.write_json(self._folder / "costs.json", record.metrics_json(head, {}))
             record.write_json(self._folder / "provenance.json", self.rested_on() | {"weights": {}, "read": read})
+            (self._folder / "verdicts.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")  # it judges nothing
             self.put_in_place()
         print(f"{len(read)} reports read; written to reports/{self.data}-{self.profile_name}/{self.name}/")
