@@ -155,7 +155,8 @@ def test_provenance(path):
 @pytest.mark.parametrize("path", committed("verdicts.csv"))
 def test_verdicts(path):
     study = path.split("/")[2][:2]
-    claims = tomllib.loads((ROOT / "data" / "claims" / f"{study}.toml").read_text(encoding="utf-8"))["claim"]
+    ledger = ROOT / "data" / "claims" / f"{study}.toml"  # a notebook over all studies has none and judges nothing
+    claims = tomllib.loads(ledger.read_text(encoding="utf-8"))["claim"] if ledger.is_file() else []
     with open(ROOT / path, newline="", encoding="utf-8") as table:
         reader = csv.DictReader(table)
         rows, columns = list(reader), reader.fieldnames
