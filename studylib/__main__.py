@@ -14,6 +14,7 @@ VERBS = {
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
+    "audit": "gates, maps and measures of your own model on your own images, as one report",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    _audit_options(made["audit"])
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
@@ -73,6 +75,41 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _audit_options(verb: argparse.ArgumentParser) -> None:
+    """What an audit can be asked for."""
+    verb.add_argument("--data", required=True, metavar="FOLDER", help="images in our layout (`data check` reads it)")
+    verb.add_argument(
+        "--model",
+        required=True,
+        metavar="MODULE:FUNCTION",
+        help="what builds it; also FILE.py:FUNCTION, torchvision:NAME",
+    )
+    verb.add_argument("--weights", metavar="FILE.safetensors", help="its weights (default: as the function builds it)")
+    verb.add_argument("--to", metavar="FOLDER", help="where to write the report (default audit-NAME beside you)")
+    verb.add_argument("--classes", nargs="+", default=[], metavar="NAME", help="in the order of the outputs")
+    verb.add_argument(
+        "--split", default="", metavar="COLUMN", help="which says train, validation, test (default split)"
+    )
+    verb.add_argument("--group", default="group", metavar="COLUMN", help="patient, lesion or slide (default group)")
+    verb.add_argument("--region", default="", metavar="NAME", help="of the masks (default: the first)")
+    verb.add_argument("--image-size", type=int, default=224, metavar="N", help="pixels a side (default 224)")
+    verb.add_argument("--crop", default="none", help="none, centre, pad or window:N (default none: stretched)")
+    verb.add_argument("--mean", nargs=3, type=float, metavar="X", help="of each colour (default ImageNet's)")
+    verb.add_argument("--std", nargs=3, type=float, metavar="X", help="of each colour (default ImageNet's)")
+    verb.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="the first is judged by all gates (default gradcam …)"
+    )
+    verb.add_argument(
+        "--layers", nargs="+", default=[], metavar="NAME", help="of the model (default its last spatial one)"
+    )
+    verb.add_argument(
+        "--images", type=int, default=200, metavar="N", help="with masks, whose maps are scored (default 200)"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    verb.add_argument("--quick", action="store_true", help="a look: fewer images and resamples")
+    verb.add_argument("--force", action="store_true", help="write over a report that is there")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; errors of the user's making are one message on stderr and status 1."""
     asked = parser().parse_args(arguments)
@@ -99,6 +136,7 @@ def is_expected(error: Exception) -> bool:
         "RootError",
         "CatalogueError",
         "SiteError",
+        "ModelError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -143,6 +181,35 @@ def _explain(asked) -> None:
     target = Path(asked.to) if asked.to else Path(f"{image.stem}_explained.png")
     figure_of(found).savefig(target, dpi=130, bbox_inches="tight")
     print(f"figure: {target.name}")
+
+
+def _audit(asked) -> int:
+    import shlex
+
+    target = Path(asked.to or f"audit-{Path(asked.data).resolve().name}")
+    if target.exists() and not asked.force:
+        print(
+            f"audit: {target.name} is there; name another folder with --to, or write over it with --force",
+            file=sys.stderr,
+        )
+        return 2
+    from studylib.study.own_audit import Asked, run_audit
+
+    given = {"mean": asked.mean, "std": asked.std, "methods": asked.methods}
+    given = {name: tuple(value) for name, value in given.items() if value}
+    if asked.quick:
+        given |= {"curve_images": 8, "sanity_images": 8, "steps": 8, "resamples": 500}
+    request = Asked(
+        Path(asked.data), asked.model, Path(asked.weights) if asked.weights else None, tuple(asked.classes),
+        asked.split, asked.group, asked.region, asked.image_size, asked.crop, layers=tuple(asked.layers),
+        images=min(asked.images, 24) if asked.quick else asked.images, seed=asked.seed, **given,
+    )  # fmt: skip
+    names = [("--data", Path(asked.data).name), ("--model", asked.model)]
+    names += [("--weights", Path(asked.weights).name)] if asked.weights else []
+    command = "python -m studylib audit " + " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in names)
+    page = run_audit(request, target, command, lambda line: print(line, flush=True))
+    print(f"open {page}")
+    return 0
 
 
 def _refresh(asked) -> None:
