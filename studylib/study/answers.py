@@ -27,7 +27,8 @@ class Question:
 
     name: str
     asks: str
-    holds: str  # "{} the map …": what is so in the studies that say yes
+    holds: str  # what is so in the studies that say yes
+    fails: str  # before the number of those that say no
     above: bool
     section: str  # a regular expression for the heading of the notebook
     on: str = ""  # "phantom": only runs on phantoms can say
@@ -50,26 +51,27 @@ class Ask:
 QUESTIONS = (
     Question(
         "place", "Does the map mark the finding?",
-        "it beats the best guess without a network (a blob, dark pixels, edges)", True,
+        "it beats the best guess without a network (a blob, dark pixels, edges)", "worse in", True,
         "beat floors|better than no network",
     ),
     Question(
         "weights", "Does it depend on the network?",
-        "random weights or random labels make it another map", False,
+        "random weights or random labels make it another map", "not in", False,
         "depend on the weights",
     ),
     Question(
-        "seeds", "Would a second training draw it again?",
-        "another seed draws an alike map", True, "depend on the weights",
+        "seeds", "Would a second training repeat it?",
+        "another seed draws an alike map", "not in", True, "depend on the weights",
     ),
     Question(
         "shortcut", "Would it show a shortcut?",
-        "it shows a planted one", True, "shortcut that we planted|what the network rests on",
+        "it shows a planted one", "not in", True, "shortcut that we planted|what the network rests on",
         "phantom",
     ),
     Question(
         "need", "Does the network need what it marks?",
-        "removing that hurts more than removing what any guess marks", False, "network need",
+        "removing that hurts more than removing what any guess marks", "less in", False,
+        "network need",
     ),
 )  # fmt: skip
 
@@ -83,11 +85,11 @@ ASKED = (
         "gradcam"),
     Ask("weights", "*", "sanity.*.*_minus_random_pairs", 0.1, "likeness above random pairs (bound 0.1)"),
     Ask("seeds", "*", "stability.seeds.spearman", 0.6, "rank correlation (bound 0.6)"),
-    Ask("shortcut", "01", "reveal.marker.cam.rate", 0.5, "share of pictures that show the ink"),
+    Ask("shortcut", "01", "reveal.marker.cam.rate", 0.5, "pictures that show the ink"),
     Ask("shortcut", "02", "cue.marker.energy_minus_area", 0.0, "map energy on the letter minus its area"),
-    Ask("shortcut", "03", "reveal.marker.cam.rate", 0.5, "share of pictures that show the letters"),
+    Ask("shortcut", "03", "reveal.marker.cam.rate", 0.5, "pictures that show the letters"),
     Ask("shortcut", "04", "cue.marker.energy_minus_area", 0.0, "map energy on the marker minus its area"),
-    Ask("shortcut", "05", "reveal.ruler.gradcam.rate", 0.5, "share of pictures that show the ruler"),
+    Ask("shortcut", "05", "reveal.ruler.gradcam.rate", 0.5, "pictures that show the ruler"),
     Ask("need", "01", "faith.cam_minus_{guess}.deletion", 0.0, "deletion area, map minus guess"),
     Ask("need", "02", "faith.deletion.cam_minus_{guess}", 0.0, "deletion area, map minus guess"),
     Ask("need", "05", "faith.gradcam_minus_{guess}.deletion", 0.0, "deletion area, map minus guess"),
@@ -198,26 +200,22 @@ def example(found: list[Finding]) -> Finding | None:
 
 
 def count_sentence(question: Question, found: list[Finding]) -> str:
-    """`In 0 of 5 studies it …; not in 4 (01, 02, 03, 04), undecided in 1 (05). No other map does in any.`"""
+    """`In 0 of 5 studies it …; not in 4 (01, 02, 03, 04), undecided in 1 (05). Nor does another map in 2 studies.`"""
     told = tally(found)
     measured = len(found) - len(told[UNMEASURED])
     if not measured:
         return "No run at hand measured this."
     where = f"In {len(told[YES])} of {measured} {'study' if measured == 1 else 'studies'}"
-    where += " on phantoms" if question.on else ""
     others = [
         f"{words} {len(told[word])}{_listed(told[word], measured)}"
-        for word, words in ((NO, "not in"), (UNDECIDED, "undecided in"))
+        for word, words in ((NO, question.fails), (UNDECIDED, "undecided in"))
         if told[word]
     ]
     text = f"{where} {question.holds}" + (f"; {', '.join(others)}" if others else "") + "."
     if tried := [finding for finding in found if finding.other]:
         better = [finding.study for finding in tried if finding.other.outcome == YES]
-        text += (
-            f" Another map does in {len(better)} of the {len(tried)} that tried."
-            if better
-            else " Nor does any other map."
-        )
+        many = f"{len(tried)} {'study' if len(tried) == 1 else 'studies'}"
+        text += f" Another map does in {len(better)} of {many}." if better else f" Nor does another map in {many}."
     return text + (f" Not measured in {', '.join(told[UNMEASURED])}." if told[UNMEASURED] else "")
 
 
@@ -235,18 +233,18 @@ def short_answer(found: Mapping[str, list[Finding]]) -> str:
             "In these studies, yes: it passed every check that was made. Your images are others: make the checks there."
         )
     if not place[0]:
-        first = "No, not as evidence of where the finding is: in no study does it surely know more than a guess."
+        first = "No, not as evidence of where the finding is: in no study does it surely beat a guess."
     elif place[0] == place[1]:
         first = "For where the finding is, yes in these studies; not every other check below was passed."
     else:
-        first = f"Only after a check on your own images: it knows more than a guess in {_of(place)} studies."
+        first = f"Only after a check on your own images: it beats a guess in {_of(place)} studies."
     if not shortcut[1]:
         second = "Whether it would show a shortcut, no run here measured."
     elif shortcut[0] == shortcut[1]:
         second = "As a search for shortcuts it earns its place: it shows the planted one in every study that tried."
     else:
         second = (
-            f"Nor does a clean map clear the network: it surely shows a planted shortcut in {_of(shortcut)} studies."
+            f"A clean map does not clear the network: it surely shows a planted shortcut in {_of(shortcut)} studies."
         )
     return f"{first} {second}"
 

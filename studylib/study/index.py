@@ -25,6 +25,10 @@ TITLE = "Where do class activation maps look? What was claimed, and what holds"
 LIMITS = (
     "For research and teaching only, not for diagnosis: a verdict speaks about images and networks, not about patients."
 )
+CLAIMED = (
+    "Published studies say that class activation maps show where a medical image classifier looks. Here their "
+    "experiments are repeated and measured, on real images and on phantoms: drawn images whose truth is known."
+)
 NOTHING_YET = "No report yet. <code>make reproduce</code> writes the first, on phantoms, without a download of images."
 POLICY = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 OVERVIEWS = {"00": "Start here", "06": "Synthesis"}  # what the page calls a notebook over all studies
@@ -141,7 +145,9 @@ def _headline(page: Page) -> str:
     real = sum(reports[0].data == "real" for reports in judged)
     where = {0: "on phantoms alone", len(judged): "on real images"}.get(real, f"{real} of them on real images")
     total = f"<strong>{len(page.statements)}</strong>"
-    return f"{many} examined, {where}. Verdicts on the {total} statements in the text: {listed or 'none yet'}."
+    return (
+        f"{CLAIMED} {many} examined, {where}. Verdicts on the {total} statements in the text: {listed or 'none yet'}."
+    )
 
 
 def _problems(problems: list[str]) -> str:

@@ -51,7 +51,7 @@ def render_answer(
 <ol class="questions">
 {items}
 </ol>
-<p class="note">Quoted: the study with the most groups, real images first; <a href="#evidence">all studies</a>.
+<p class="note"><a href="#evidence">Every figure, study by study</a>.
 {own}</p>
 </section>"""
 
@@ -82,7 +82,7 @@ def render_evidence(
     return f"""<h3 id="evidence">Study by study</h3>
 <table class="evidence">
 <caption>A study says yes where the whole 95 % interval of its least favourable figure lies on the asked side of the
-bound.</caption>
+bound. The answer above quotes the study with the most groups, real images first.</caption>
 <thead><tr><th scope="col">Question</th>{heads}</tr></thead>
 <tbody>
 {rows}

@@ -37,7 +37,7 @@ def render_card(study: str, settings: dict, title: str, runs: list[Report], rows
 def _holds(study: str, rows: list[Statement], runs: list[Report], folder: Path) -> str:
     counts = Counter(statement.verdict for statement in rows)
     told = ", ".join(f"{counts[word]} {word}" for word in (*VERDICT_MARKS, NO_RUN) if counts[word])
-    link = f'<a href="#statements-{study}">{len(rows)} statements</a>'
+    link = f'<a href="#statements-{study}">{len(rows)} statement{"" if len(rows) == 1 else "s"}</a>'
     page = notebook_page(runs)
     parts = [f'<span class="label">What holds</span> Of {link}: {escape(told)}.']
     if page:
@@ -88,16 +88,10 @@ def _headline(settings: dict, runs: list[Report]) -> str:
     rows = [(text, found) for text, found in rows if any(found)]
     if not rows:
         return ""
-    names = [f"On {spoken(report.data, report.profile)}" for report in runs]
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    names = [spoken(report.data, report.profile) for report in runs]
+    heads = "".join(f'<th scope="col">On {escape(name)}</th>' for name in names)
     body = "\n".join(
-        f'<tr><th scope="row">{escape(text)}</th>'
-        + "".join(
-            f'<td data-name="{escape(name)}"><div>{estimate_text(entry) if entry else "not in this run"}</div></td>'
-            for name, entry in zip(names, found, strict=True)
-        )
-        + "</tr>"
-        for text, found in rows
+        f'<tr><th scope="row">{escape(text)}</th>{"".join(map(_measured, names, found))}</tr>' for text, found in rows
     )
     return f"""<table class="headline">
 <caption class="unseen">Headline figures of the study, a column a run</caption>
@@ -106,6 +100,11 @@ def _headline(settings: dict, runs: list[Report]) -> str:
 {body}
 </tbody></table>
 """
+
+
+def _measured(run: str, entry: dict | None) -> str:
+    inside = estimate_text(entry) if entry else "not in this run"
+    return f'<td data-name="{escape(run.replace("profile ", ""))}"><div>{inside}</div></td>'
 
 
 def estimate_text(entry: dict) -> str:

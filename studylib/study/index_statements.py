@@ -76,7 +76,7 @@ def _study(study: str, rows: list[Statement], title: str, page: Path | None, fol
     told = ", ".join(f"{counts[word]} {word}" for word in (*VERDICT_MARKS, NO_RUN) if counts[word])
     leading = {kind: next((run.report for s in rows if (run := s.on(kind))), None) for kind in KINDS}
     runs = "; ".join(f"{ON[kind]}: {_which(study, kind, leading[kind])}" for kind in KINDS)
-    lines = _small(f"{len(rows)} statements: {told}.") + _small(f"{runs}.")
+    lines = _small(f"{len(rows)} statement{'' if len(rows) == 1 else 's'}: {told}.") + _small(f"{runs}.")
     body = "\n".join(_row(statement, leading, page, folder) for statement in rows)
     head = f'<span class="number">{study}</span> {escape(title)} {lines}'
     return f"""<tbody data-study="{study}">

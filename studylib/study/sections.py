@@ -47,7 +47,7 @@ class Contents:
 def read_contents(notebook: Path) -> Contents:
     """The contents of a notebook; empty where there is none or it is no notebook: a page is made without it."""
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cells = list(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     except (OSError, ValueError, KeyError, TypeError):
         return Contents()
     sections, settled, rest = [], {}, None
