@@ -131,7 +131,7 @@ def test_the_short_answer_follows_from_the_numbers():
     assert short().startswith("No run here can say")
     assert short(place=[NO, UNDECIDED], shortcut=[YES, NO, UNDECIDED]) == (
         "No, not as evidence of where the finding is: in no study does it surely beat a guess. "
-        "A clean map does not clear the network: it surely shows a planted shortcut in 1 of 3 studies."
+        "A clean map does not clear the network: it surely shows a planted shortcut in 1 of 3 studies, undecided in 1."
     )
     assert "beats a guess in 1 of 2 studies." in short(place=[YES, NO])
     assert "Whether it would show a shortcut, no run here measured." in short(place=[YES, NO])

@@ -126,7 +126,7 @@ def test_headline_is_counted(reports):
     add_report(reports)
     text = plain(build_text(reports))
     assert "1 study examined, on phantoms alone." in text
-    assert "Verdicts on the 4 statements in the text: 2 reproduced, 1 partly and 1 not testable." in text
+    assert "Verdicts on the 4 statements in their texts: 2 reproduced, 1 partly and 1 not testable." in text
 
 
 def test_real_images_lead_and_the_fuller_profile_first(reports):
@@ -337,6 +337,10 @@ def test_notebooks_over_all_studies_are_linked_and_not_counted(reports):
     assert text.count('<a href="phantom-quick/06_synthesis/06_synthesis.html">Synthesis</a>') == 2  # and which map when
     assert "1 study examined" in plain(text) and "study-00" not in text and "study-06" not in text
     assert "Which map when" in plain(text) and "Which map when" not in before
+    table = reports / "phantom-quick" / "06_synthesis" / "tables" / "which_map.csv"
+    table.write_text('map,needs,what you may say\nCAM,"a linear head, no gradient",<nothing>\n')
+    told = plain(build_text(reports))
+    assert "map needs what you may say CAM a linear head, no gradient &lt;nothing&gt;" in told
     (reports / "phantom-quick" / "06_synthesis" / "06_synthesis.html").unlink()
     assert "Synthesis" not in build_text(reports)
 

@@ -244,8 +244,10 @@ def short_answer(found: Mapping[str, list[Finding]]) -> str:
         second = "As a search for shortcuts it earns its place: it shows the planted one in every study that tried."
     else:
         second = (
-            f"A clean map does not clear the network: it surely shows a planted shortcut in {_of(shortcut)} studies."
+            f"A clean map does not clear the network: it surely shows a planted shortcut in {_of(shortcut)} studies"
         )
+        unsure = len(tally(found["shortcut"])[UNDECIDED])
+        second += f", undecided in {unsure}." if unsure else "."
     return f"{first} {second}"
 
 

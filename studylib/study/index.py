@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studylib.study.answers import findings
-from studylib.study.index_answers import ASKED, render_answer, render_evidence
+from studylib.study.index_answers import ASKED, render_answer, render_evidence, render_maps
 from studylib.study.index_cards import render_card, stripe
 from studylib.study.index_statements import mark, render_statements
-from studylib.study.links import href, notebook_page
+from studylib.study.links import href, notebook_page, section_address
 from studylib.study.marks import EVIDENCE, VERDICT_MARKS
 from studylib.study.sections import Contents
 from studylib.study.statements import NO_RUN, Statement
@@ -26,21 +26,22 @@ LIMITS = (
     "For research and teaching only, not for diagnosis: a verdict speaks about images and networks, not about patients."
 )
 CLAIMED = (
-    "Published studies say that class activation maps show where a medical image classifier looks. Here their "
-    "experiments are repeated and measured, on real images and on phantoms: drawn images whose truth is known."
+    "Published studies say that class activation maps show where a medical image classifier looks. Here they are "
+    "repeated and measured, on real images and on phantoms, drawn images whose truth is known."
 )
 NOTHING_YET = "No report yet. <code>make reproduce</code> writes the first, on phantoms, without a download of images."
 POLICY = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 OVERVIEWS = {"00": "Start here", "06": "Synthesis"}  # what the page calls a notebook over all studies
+SYNTHESIS = "06"  # the one that says which map to use
 AUDIT = "python -m studylib audit --data FOLDER --model MODULE:FUNCTION --weights FILE.safetensors"
-WHICH_MAP = "sets every map against the best guess, the gates, planted cues and cost, and says which to use for what."
+WHICH_MAP = "sets every map against the best guess, the gates, planted cues and cost; this is its table."
 NO_RUN_MEANS = "No run judged it; its study says which command does."
 
 
 @dataclass(frozen=True)
 class Page:
     """All that the page shows. folder: where it will stand; reports: of studies, as they lead; overviews: of notebooks
-    over all studies; settings, titles, contents: by study; audits: whether a reader's own images can be checked.
+    over all studies; settings, titles, contents: by notebook; audits: whether a reader's own images can be checked.
     """
 
     folder: Path
@@ -108,7 +109,7 @@ def _document(body: str) -> str:
 
 def _head(page: Page) -> str:
     links = [("#answer", ASKED)] if page.reports else []
-    links += [(address, name) for name, address in overview_links(page).items()]
+    links += [(href(path, page.folder), overview_name(number, path)) for number, path in overview_pages(page).items()]
     links += [("#numbers", "What holds, in numbers")] if page.reports else []
     links += [("#studies", "The studies"), ("#statements", "All statements")] if page.runs else []
     items = "".join(f'<li><a href="{address}">{escape(name)}</a></li>' for address, name in links)
@@ -116,23 +117,24 @@ def _head(page: Page) -> str:
     return f"""<header>
 <p class="kicker">studylib</p>
 <h1>{TITLE}</h1>
-<p class="lead">{_headline(page) if page.reports else NOTHING_YET}</p>
+<p class="lead">{CLAIMED if page.reports else NOTHING_YET}</p>
 <p class="limits">{LIMITS}</p>
 {nav}
 </header>"""
 
 
-def overview_links(page: Page) -> dict[str, str]:
-    """Name of a notebook over all studies -> its address, where its page is there."""
+def overview_pages(page: Page) -> dict[str, Path]:
+    """Number of a notebook over all studies -> its executed page, where that is there."""
     found: dict[str, list[Report]] = {}
     for report in page.overviews:
-        found.setdefault(report.name, []).append(report)
-    shown = {name: notebook_page(reports) for name, reports in sorted(found.items())}
-    return {
-        OVERVIEWS.get(name[:2], name[3:].replace("_", " ").capitalize()): href(path, page.folder)
-        for name, path in shown.items()
-        if path
-    }
+        found.setdefault(report.study, []).append(report)
+    shown = {number: notebook_page(reports) for number, reports in sorted(found.items())}
+    return {number: path for number, path in shown.items() if path}
+
+
+def overview_name(number: str, path: Path) -> str:
+    """What the page calls a notebook over all studies."""
+    return OVERVIEWS.get(number, path.stem[3:].replace("_", " ").capitalize())
 
 
 def _headline(page: Page) -> str:
@@ -145,9 +147,7 @@ def _headline(page: Page) -> str:
     real = sum(reports[0].data == "real" for reports in judged)
     where = {0: "on phantoms alone", len(judged): "on real images"}.get(real, f"{real} of them on real images")
     total = f"<strong>{len(page.statements)}</strong>"
-    return (
-        f"{CLAIMED} {many} examined, {where}. Verdicts on the {total} statements in the text: {listed or 'none yet'}."
-    )
+    return f"{many} examined, {where}. Verdicts on the {total} statements in their texts: {listed or 'none yet'}."
 
 
 def _problems(problems: list[str]) -> str:
@@ -158,10 +158,14 @@ def _problems(problems: list[str]) -> str:
 
 
 def _numbers(page: Page, evidence: str) -> str:
-    address = overview_links(page).get(OVERVIEWS["06"])
-    maps = f'<h3 id="maps">Which map when</h3>\n<p><a href="{address}">{OVERVIEWS["06"]}</a> {WHICH_MAP}</p>'
+    section = page.contents.get(SYNTHESIS, Contents()).about("which map")
+    pages = overview_pages(page)
+    address = section_address(pages.get(SYNTHESIS), section, page.folder)
+    maps = f'<h3 id="maps">Which map when</h3>\n<p><a href="{address}">{OVERVIEWS[SYNTHESIS]}</a> {WHICH_MAP}</p>\n'
+    maps += render_maps(pages[SYNTHESIS].parent / "tables" / "which_map.csv") if SYNTHESIS in pages else ""
     return f"""<section aria-labelledby="numbers">
 <h2 id="numbers">What holds, in numbers</h2>
+<p class="lead">{_headline(page)}</p>
 {evidence}
 {maps if address else ""}
 {_key(page)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -46,7 +47,7 @@ def render_answer(
     items = "\n".join(_sentence(question, found[question.name], pages, contents, folder) for question in QUESTIONS)
     own = f"On yours: <code>{escape(command)}</code>." if command else ""
     return f"""<section class="answer" aria-labelledby="answer">
-<h2 id="answer">{ASKED}</h2>
+<h2 id="answer">{ASKED.replace("Grad-CAM", '<span class="whole">Grad-CAM</span>')}</h2>
 <p class="short">{escape(short_answer(found))}</p>
 <ol class="questions">
 {items}
@@ -87,6 +88,35 @@ bound. The answer above quotes the study with the most groups, real images first
 <tbody>
 {rows}
 </tbody></table>"""
+
+
+def render_maps(table: Path) -> str:
+    """The synthesis's table of maps, `which_map.csv`, as it stands there; "" where it is not there or holds no rows."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):
+        return ""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "\n".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(
+            f'<td data-name="{escape(name)}"><div>{escape(text)}</div></td>'
+            for name, text in zip(head[1:], row[1:], strict=False)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f"""<table class="evidence maps">
+<caption class="unseen">Each map: what it needs, what was found, what may be said with it</caption>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{body}
+</tbody></table>"""
+        if rows
+        else ""
+    )
 
 
 def _cell(finding: Finding, pages: Mapping, contents: Mapping, folder: Path) -> str:

@@ -85,10 +85,9 @@ def build(reports: Path, root: Path | None = None, verbs: Collection[str] = ()) 
     found.sort(key=lambda report: (report.study, *(-part for part in report.rank), report.name))
     found = dated(found, root)
     ledgers = read_ledgers(root, problems)
-    page = _page(reports, root, [report for report in found if not report.is_overview], ledgers, problems)
-    overviews = [report for report in found if report.is_overview]
+    page = replace(_page(reports, root, found, ledgers, problems), audits="audit" in verbs)
     target = reports / "index.html"
-    write(target, index.render(replace(page, overviews=overviews, audits="audit" in verbs)))
+    write(target, index.render(page))
     write(reports / "statements.csv", as_csv(page.statements))
     if problems:
         raise SiteError("\n".join(problems))
@@ -96,18 +95,19 @@ def build(reports: Path, root: Path | None = None, verbs: Collection[str] = ()) 
 
 
 def _page(reports: Path, root: Path, found: list[Report], ledgers: list[Ledger], problems: list[str]) -> index.Page:
-    studies = sorted({report.study for report in found} | {ledger.study for ledger in ledgers})
+    judging = [report for report in found if not report.is_overview]
+    overviews = [report for report in found if report.is_overview]
     names = {report.study: report.name for report in found}
-    for study in studies:
-        for path in sorted((root / "notebooks").glob(f"{study}_*.toml")):
-            names.setdefault(study, path.stem)
+    for ledger in ledgers:
+        for path in sorted((root / "notebooks").glob(f"{ledger.study}_*.toml")):
+            names.setdefault(ledger.study, path.stem)
     settings = {study: _settings(root / "notebooks" / f"{name}.toml") for study, name in names.items()}
-    titles = {ledger.study: ledger.title for ledger in ledgers}
-    titles |= {study: name[3:].replace("_", " ") for study, name in names.items() if study not in titles}
+    titles = {study: name[3:].replace("_", " ") for study, name in names.items()}
+    titles |= {ledger.study: ledger.title for ledger in ledgers}
     titles |= {study: str(table["title"]) for study, table in settings.items() if table.get("title")}
     contents = {study: read_contents(root / "notebooks" / f"{name}.ipynb") for study, name in names.items()}
-    statements = gather(ledgers, found, contents)
-    return index.Page(reports, found, [], statements, settings, titles, contents, problems)
+    statements = gather(ledgers, judging, contents)
+    return index.Page(reports, judging, overviews, statements, settings, titles, contents, problems)
 
 
 def write(target: Path, text: str) -> None:
