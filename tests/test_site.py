@@ -364,6 +364,22 @@ def test_the_day_of_a_run_is_that_of_its_commit(reports):
     assert f"commit {made[:10]} of 2021-03-04" in plain(build_text(reports))
 
 
+def test_a_full_disk_leaves_the_old_page(reports, monkeypatch):
+    folder = add_report(reports)
+    before = site.build(reports).read_bytes()
+    (folder / "tables" / "new.csv").write_text("a\n")
+
+    def full(self, *_, **__):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(site.SiteError, match="index.html could not be written: No space left on device; what stood"):
+        site.build(reports)
+    assert (reports / "index.html").read_bytes() == before
+    assert not list(reports.glob(".*"))
+
+
 def test_half_written_reports_are_not_reports(reports):
     add_report(reports)
     text = build_text(reports)

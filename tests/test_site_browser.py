@@ -308,6 +308,7 @@ def test_the_page_of_the_committed_reports(browser, committed):  # noqa: F811
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(page.as_uri())
     assert tab.evaluate("document.documentElement.scrollWidth") <= 375 and tab.evaluate(BEYOND, "main") == []
+    assert tab.evaluate(BEYOND, "#filters label") == []  # no field lies over its neighbour
     assert said(tab).startswith("280 of 280 statements shown")
     tab.goto(f"{page.as_uri()}#study=01&topic=text")
     found = visible_claims(tab)

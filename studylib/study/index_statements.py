@@ -31,7 +31,7 @@ def render_statements(
     its executed notebook.
     """
     facets = [_facets(statement) for statement in statements]
-    selects = "".join(_select(name, {facet[name] for facet in facets}) for name in FILTERS)
+    selects = "".join(_select(name, {facet[name] for facet in facets}, titles) for name in FILTERS)
     heads = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     bodies = "\n".join(
         _study(study, list(rows), titles.get(study, ""), pages.get(study), folder)
@@ -58,9 +58,10 @@ def _facets(statement: Statement) -> dict[str, str]:
     return {name: getattr(statement, name) for name in FILTERS}
 
 
-def _select(name: str, values: set[str]) -> str:
+def _select(name: str, values: set[str], titles: Mapping[str, str]) -> str:
+    words = {value: f"{value} {titles.get(value, '')}".strip() if name == "study" else value for value in values}
     options = [
-        f'<option value="{escape(value)}">{escape(value)}</option>' for value in sorted(values, key=_order(name))
+        f'<option value="{escape(value)}">{escape(words[value])}</option>' for value in sorted(values, key=_order(name))
     ]
     choices = "".join(['<option value="">all</option>', *options])
     return f'<label>{name.capitalize()} <select name="{name}">{choices}</select></label>'

@@ -26,7 +26,9 @@ OF_REPORTS = "reports"  # what an overview's metrics.json calls its dataset: it 
 
 
 class SiteError(ValueError):
-    """Reports that could not be read; the message lists each with its file. The index of all others was written."""
+    """Reports that could not be read, each with its file (the page of all others was written), or a page that could not
+    be written.
+    """
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,22 @@ def _page(reports: Path, root: Path, found: list[Report], ledgers: list[Ledger],
 
 
 def write(target: Path, text: str) -> None:
-    """Write a file if it differs; renamed when whole, so that a reader never meets half of one."""
+    """Write a file if it differs; renamed when whole, so that a reader never meets half of one. Raises SiteError where
+    it cannot be written.
+    """
     if target.is_file() and target.read_text(encoding="utf-8") == text:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        said = error.strerror or error
+        raise SiteError(f"reports/{target.name} could not be written: {said}; what stood there is unchanged") from error
+    finally:
+        if beside.exists():
+            beside.unlink()
 
 
 def read_ledgers(root: Path, problems: list[str]) -> list[Ledger]:
