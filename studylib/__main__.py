@@ -235,7 +235,8 @@ def _site(asked) -> None:
     from studylib.study.root import find_root, reports_folder
     from studylib.study.site import build
 
-    page = build(reports_folder(find_root()))
+    root = find_root()
+    page = build(reports_folder(root), root, VERBS)
     print(f"site {page.parent.name}/{page.name}")
 
 
