@@ -84,7 +84,7 @@ def run_audit(asked: Asked, target: Path, command: str, say: Callable[[str], Non
         "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
     }  # fmt: skip
     more = {"weights": {asked.model: own.digest or "none given"}}
-    return report.close(f"What {asked.model.rpartition(':')[2]} looks at on {dataset.name}", head, more)
+    return report.close(f"{Path(asked.model).name} on {dataset.name}: what its maps show", head, more)
 
 
 def usable(own: OwnModel, pixels: np.ndarray, methods: Sequence[str], layers) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class _Walk:
             first = audit.Gate("0 leak", rule, "the table names no training images", "not applicable")
             return [first, audit.Gate("0 leak", "labels drawn by lot", NEVER, "not applicable")]
         crossings = crossing(self.images.dataset, self.images.split(), self.images.group)
-        self.report.table("crossings", crossings, "What crosses the split")
+        self.report.table("crossings", crossings.set_index("kind"), "What crosses the split")
         return audit.leak_gate(crossings, None, len(self.own.classes))
 
     def maps(self, rows: np.ndarray) -> None:

@@ -27,6 +27,7 @@ from studylib.study.segmenting import measures
 PLACE = ("auprc", "iou_matched", "pointing", "energy_inside")
 FLOORS = ("centre", "class_mean", "brightest", "darkest", "sobel", "random", "random_weights")
 TREES, FOLDS = 100, 5
+SINGLY = 8  # layers that are drawn anew one at a time: each takes a pass over the images
 
 
 def predictions(own: OwnModel, images: OwnImages, rows: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
@@ -148,12 +149,12 @@ def floor_table(
         "random": floors.uniform_random(shape, seed),
     }  # fmt: skip
     if means is not None:
-        maps["class_mean"] = means[first["predicted"].to_numpy()]
+        maps["class_mean"] = means[first["predicted"].to_numpy(copy=True)]
     e = explain(
         random_model(own, seed),
         own.images(pictures.pixels),
         method,
-        first["predicted"].to_numpy(),
+        first["predicted"].to_numpy(copy=True),
         layer,
         batch_size=BATCH,
     )
@@ -212,17 +213,20 @@ def sane(own: OwnModel, pictures: Pictures, method: str, **how) -> dict[str, dic
 
     *_, (name, last) = randomised(own.model, True, seed)
     whole = beside_pairs(pictures, before, after(last), seed, layer=name)
-    singly = pd.concat(
-        [
-            beside_pairs(pictures, before, after(model), seed, layer=layer)
-            for layer, model in randomised(own.model, False, seed)
-        ],
-        ignore_index=True,
-    )
+    singly = [
+        beside_pairs(pictures, before, after(model), seed, layer=layer)
+        for layer, model in randomised(own.model, False, seed, some_layers(own.model))
+    ]
     return {
         "cascade": excesses(whole, "all weights random", **how),
-        "independent": excesses(singly, "one layer random", **how),
+        "independent": excesses(pd.concat(singly, ignore_index=True), "one layer random", **how),
     }
+
+
+def some_layers(model: torch.nn.Module, most: int = SINGLY) -> list[str]:
+    """Names of at most so many layers that own parameters, evenly from the head to the stem."""
+    names = [name for name, module in model.named_modules() if next(module.parameters(recurse=False), None) is not None]
+    return [names[::-1][i] for i in np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)]
 
 
 def stable(own: OwnModel, pictures: Pictures, method: str, **how) -> dict[str, Estimate]:

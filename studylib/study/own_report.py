@@ -91,7 +91,7 @@ class OwnReport(ReportFolder):
 
     def _document(self, title: str) -> str:
         style = files("studylib.study").joinpath("index.css").read_text(encoding="utf-8") + STYLE
-        body = "\n".join(self._page)
+        body = "\n".join(self._page).removeprefix("</section>\n<section>")
         return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><meta http-equiv="Content-Security-Policy" content="{POLICY}">

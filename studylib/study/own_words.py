@@ -24,7 +24,7 @@ def _of_model(found: dict[str, Estimate], said: pd.DataFrame) -> str:
         else "worse than always saying the commonest class" if accuracy.high < majority
         else "not told apart from always saying the commonest class"
     )  # fmt: skip
-    return f"**The model** names {accuracy} right: {verdict} ({majority:.3f})."
+    return f"**The model** has an accuracy of {accuracy}: {verdict} ({majority:.3f})."
 
 
 def _of_place(compared: pd.DataFrame) -> str:
