@@ -8,15 +8,11 @@ import numpy as np
 import pandas as pd
 
 from studylib.data.dataset import DataError, Dataset
+from studylib.data.parts import PART_WORDS
 from studylib.data.splits import Split
 from studylib.data.transforms import prepare, prepare_masks
 from studylib.data.validation import nearest
 from studylib.study.mapping import Pictures
-
-PARTS = {
-    "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
-    "dev": "validation", "test": "test", "testing": "test", "holdout": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +80,9 @@ def own_images(
         parts, known = np.full(len(dataset), "test", dtype=object), False
     else:
         words = [text.strip().lower() for text in dataset.groups(column)]
-        if odd := sorted({word for word in words if word not in PARTS}):
+        if odd := sorted({word for word in words if word not in PART_WORDS}):
             raise DataError(f"{dataset.name}: column '{column}' holds '{odd[0]}'; expected train, validation or test")
-        parts, known = np.array([PARTS[word] for word in words], dtype=object), True
+        parts, known = np.array([PART_WORDS[word] for word in words], dtype=object), True
         if not (parts == "test").any():
             raise DataError(f"{dataset.name}: no row of column '{column}' is test; an audit needs images of that part")
     return OwnImages(dataset, parts.astype(str), group, _region(dataset, region), known, size, crop)
