@@ -161,7 +161,8 @@ def _site(asked) -> None:
     from studylib.study.root import find_root, reports_folder
     from studylib.study.site import build
 
-    page = build(reports_folder(find_root()))
+    root = find_root()
+    page = build(reports_folder(root), root)
     print(f"site {page.parent.name}/{page.name}")
 
 
@@ -219,9 +220,9 @@ def _doctor(asked) -> None:
 
 def _environment(asked) -> None:
     from studylib.study.environment import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    print(f"wrote {write(find_root()).name}")
+    print(f"wrote {write(find_clone()).name}")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,13 @@ FIELDS = ("title", "study", "images", "group", "homepage", "licence", "citation"
 
 
 def _file() -> Path:
-    """Find data/datasets.toml in $STUDYLIB_HOME or in the folder that holds the package."""
+    """Find data/datasets.toml in $STUDYLIB_HOME, in the folder that holds the package, or in what a wheel carries."""
     home = os.environ.get("STUDYLIB_HOME")
-    root = Path(home).expanduser() if home else Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
+    root = Path(home).expanduser() if home else package.parent
     path = root / "data" / "datasets.toml"
+    if not home and not path.is_file():
+        path = package / "_home" / "data" / "datasets.toml"
     if not path.is_file():
         raise DataError(
             f"{path} does not exist: run from a clone of the repository, or set STUDYLIB_HOME to one "
