@@ -21,6 +21,7 @@ VERBS = {
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
+    "archive": "pack a run's networks, reports, ledgers and lock into one file with checksums, or unpack one",
     "data": "list the known data sets, fetch or import an owner's release, or check a folder in our layout",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
@@ -55,6 +56,14 @@ def parser() -> argparse.ArgumentParser:
     made["claims"].add_argument("study", metavar="STUDY")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
+    made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
+    made["archive"].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
+    made["archive"].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
+    made["archive"].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["archive"].add_argument(
+        "--unpack", metavar="FILE", help="unpack this archive instead, and check every checksum"
+    )
+    made["archive"].add_argument("--to", metavar="PLACE", help="the file to write, or the new folder to unpack into")
     verbs_of_data.options(made["data"])
     made["review"].add_argument("what", choices=("read",))
     made["review"].add_argument("verdicts", nargs="+", metavar="VERDICTS.csv", help="one file a reader, two at most")
@@ -199,6 +208,20 @@ def _claims(asked) -> int:
     text, changed = claims_diff(asked.study, asked.data, asked.profile)
     print(text)
     return int(changed)
+
+
+def _archive(asked) -> int:
+    from studylib.study import archive
+
+    if asked.unpack and (asked.studies or not asked.to):
+        print("archive: with --unpack FILE say --to FOLDER, and no studies", file=sys.stderr)
+        return 2
+    to = Path(asked.to) if asked.to else None
+    if asked.unpack:
+        archive.unpack(Path(asked.unpack), to)
+    else:
+        archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
+    return 0
 
 
 def _data(asked) -> int:

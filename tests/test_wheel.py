@@ -61,17 +61,19 @@ from studylib.data import catalogue
 print(len(catalogue.names()))
 """
 RUN_CELLS = """
-import json, os, sys
+import json, sys
 import matplotlib
 matplotlib.use("agg")
 from studylib.study.root import find_root
-name, how_many = sys.argv[1], int(sys.argv[2])
-notebook = json.loads((find_root() / "notebooks" / (name + ".ipynb")).read_text(encoding="utf-8"))
-cells = [c for c in notebook["cells"] if c["cell_type"] == "code" and "colab" not in c["metadata"].get("tags", [])]
-space = {"__name__": "__main__"}
-for cell in cells[:how_many or None]:
-    exec("".join(cell["source"]), space)
-print("CELLS", len(cells[:how_many or None]), "OF", len(cells))
+for word in sys.argv[1:]:  # NAME=4: its first four cells; NAME=0: all
+    name, how_many = word.split("=")
+    notebook = json.loads((find_root() / "notebooks" / (name + ".ipynb")).read_text(encoding="utf-8"))
+    cells = [c for c in notebook["cells"] if c["cell_type"] == "code" and "colab" not in c["metadata"].get("tags", [])]
+    print("NOTEBOOK", name)
+    space = {"__name__": "__main__"}
+    for cell in cells[:int(how_many) or None]:
+        exec("".join(cell["source"]), space)
+    print("CELLS", len(cells[:int(how_many) or None]), "OF", len(cells))
 """
 
 
@@ -182,19 +184,20 @@ def test_from_an_empty_folder_every_study_opens(site, tmp_path):
     assert files_below(site) == before  # nothing is written where it is installed
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-5]_*.ipynb")))
-def test_the_first_cells_of_each_notebook_run(site, tmp_path, name):
+def test_the_first_cells_of_each_notebook_run(site, tmp_path):
     """Parameters, imports, the first screen and the table of statements."""
-    told = run(site, tmp_path, RUN_CELLS, name, "4")
-    assert "CELLS 4 OF" in told and "data phantom, profile quick, seed 0" in told
-    assert "Claimed:" in told
-    for run_of in (("phantom", "quick"), ("real", "standard")):
-        if (ROOT / "reports" / "-".join(run_of) / name / "metrics.json").is_file():  # came with the project
-            assert f"**{spoken(*run_of).capitalize()}:**" in told, told
+    names = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-5]_*.ipynb"))
+    told = run(site, tmp_path, RUN_CELLS, *(f"{name}=4" for name in names)).split("NOTEBOOK ")[1:]
+    assert [text.split("\n")[0] for text in told] == names and len(names) == 5
+    for name, text in zip(names, told, strict=True):
+        assert "CELLS 4 OF" in text and "data phantom, profile quick, seed 0" in text and "Claimed:" in text
+        for of in (("phantom", "quick"), ("real", "standard")):
+            if (ROOT / "reports" / "-".join(of) / name / "metrics.json").is_file():  # it came with the project
+                assert f"**{spoken(*of).capitalize()}:**" in text, text
 
 
 def test_a_notebook_over_all_studies_runs_whole(site, tmp_path):
-    told = run(site, tmp_path, RUN_CELLS, "06_synthesis", "0")
+    told = run(site, tmp_path, RUN_CELLS, "06_synthesis=0")
     done, of = told.split("CELLS ")[1].split("\n")[0].split(" OF ")
     assert done == of and int(of) > 10
     report = tmp_path / "reports" / "phantom-quick" / "06_synthesis"
