@@ -26,6 +26,7 @@ VERBS = {
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
+    "colab": "write the cell that installs the project on Colab, and the badge, into every notebook",
 }
 
 
@@ -246,6 +247,16 @@ def _environment(asked) -> None:
     from studylib.study.root import find_clone
 
     print(f"wrote {write(find_clone()).name}")
+
+
+def _colab(asked) -> None:
+    from studylib.study import colab
+    from studylib.study.root import find_clone
+
+    root = find_clone()
+    print(f"{len(colab.write(root))} notebooks changed")
+    if not colab.badge(colab.repository_of(root), "x"):
+        print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
         sha.update((root / "notebooks" / f"{name}.toml").read_bytes())
         sha.update((root / "data" / "claims" / f"{name[:2]}.toml").read_bytes())
     content = json.loads((root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
-    sha.update(json.dumps([(c["cell_type"], c["source"]) for c in content["cells"]]).encode())
+    cells = [c for c in content["cells"] if "colab" not in c["metadata"].get("tags", [])]  # it does nothing here
+    sha.update(json.dumps([(c["cell_type"], c["source"]) for c in cells]).encode())
     for variable in ("STUDYLIB_DATA", "STUDYLIB_WEIGHTS"):
         folder = os.environ.get(variable) if data == "real" else None
         for path in (
@@ -230,7 +231,9 @@ def render(notebook: Path) -> None:
         template_name="lab", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     exporter.mathjax_url = ""  # offline: formulas stay as they are written
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_input_tags={"imports"}, enabled=True), enabled=True)
+    exporter.register_preprocessor(
+        TagRemovePreprocessor(remove_input_tags={"imports", "colab"}, enabled=True), enabled=True
+    )
     body, _ = exporter.from_filename(str(notebook))
     notebook.with_suffix(".html").write_text(body, encoding="utf-8")
 
