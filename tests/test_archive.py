@@ -204,6 +204,54 @@ def test_what_shows_patients_by_hand():
     assert not any(shows_patients(Path(name), "phantom") for name in kept + left)
 
 
+@pytest.fixture
+def reports(tmp_path, monkeypatch) -> Path:
+    """A folder of reports apart from the project's own; no network is looked for."""
+    monkeypatch.setenv("STUDYLIB_HOME", str(ROOT))
+    monkeypatch.setenv("STUDYLIB_REPORTS", str(tmp_path / "reports"))
+    monkeypatch.setattr(archive, "fits_of", lambda root, study, *_: ([tmp_path / "runs" / "key"], 0))
+    return tmp_path / "reports"
+
+
+@pytest.mark.parametrize("data", ["real", "phantom"])
+def test_of_real_people_only_numbers_and_charts_are_packed(reports, data):
+    report = reports / f"{data}-quick" / "02_brain_mri_cbam"
+    inside = [
+        "metrics.json",
+        "figures/a.png",
+        "tables/t.csv",
+        "patients/b.png",
+        "review/sheet.html",
+        "c.html",
+        ".x/d.png",
+    ]
+    for name in inside:
+        (report / name).parent.mkdir(parents=True, exist_ok=True)
+        (report / name).touch()
+    packing = archive.collect(ROOT, ["02"], data, "quick", 0, lambda _: None)
+    prefix = f"reports/{data}-quick/02_brain_mri_cbam/"
+    packed_names = {name.removeprefix(prefix) for name in packing.files if name.startswith(prefix)}
+    assert packed_names == set(inside[:3] if data == "real" else inside[:6])
+    assert packing.left_out == ({archive.PATIENTS: 3} if data == "real" else {})
+    assert packing.networks == 1
+    assert {name for name in packing.files if name.startswith("runs/")} == {f"runs/02/key/{n}" for n in archive.FIT}
+
+
+def test_what_make_needs_is_packed_and_what_others_made_is_not(reports):
+    report = reports / "phantom-quick" / "02_brain_mri_cbam"
+    report.mkdir(parents=True)
+    (report / "metrics.json").touch()
+    names = set(archive.collect(ROOT, ["02"], "phantom", "quick", 0, lambda _: None).files)
+    wanted = {"Makefile", "Snakefile", "pyproject.toml", "requirements.lock", "setup.py", "data/datasets.toml",
+              "data/claims/02.toml", "notebooks/02_brain_mri_cbam.toml", "notebooks/02_brain_mri_cbam.ipynb",
+              "studylib/__main__.py", "studylib/study/style.mplstyle", "LICENSE", "reports/bench/cpu.csv"}  # fmt: skip
+    assert wanted <= names, wanted - names
+    assert not [n for n in names if n.startswith(("tests/", ".")) or "__pycache__" in n or n.endswith(".pyc")]
+    assert not [
+        n for n in names if n.startswith("reports/") and n.split("/")[1] not in ("phantom-quick", "bench", "README.md")
+    ]
+
+
 def archived(folder: Path, *words: str) -> subprocess.CompletedProcess:
     """`python -m studylib archive …` with a project's own code."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STUDYLIB_")} | {"PYTHONPATH": str(folder)}

@@ -183,6 +183,15 @@ def test_what_goes_wrong_is_one_error_that_says_how_to_do_it_by_hand(site, tmp_p
     assert not (tmp_path / "images/releases/set/release/a").exists()
 
 
+def test_a_damaged_archive_that_nothing_vouches_for_is_fetched_anew(site, tmp_path):
+    whole = zipped({"a.bin": random.Random(0).randbytes(5_000)})
+    one_archive(site, tmp_path, whole[:2_000])
+    with pytest.raises(UnpackError, match="damaged or ends early"):
+        fetch_release("set", tmp_path / "to", lambda _: None, QUICK)
+    one_archive(site, tmp_path, whole)
+    assert (fetch_release("set", tmp_path / "to", lambda _: None, QUICK).folder / "a.bin").stat().st_size == 5_000
+
+
 def test_an_archive_that_came_anew_is_unpacked_anew(site, tmp_path):
     one_archive(site, tmp_path, zipped({"a.txt": b"one", "b.txt": b"two"}))
     assert fetch_release("set", tmp_path / "to", lambda _: None, QUICK).folder == tmp_path / "to" / "release" / "a"

@@ -113,5 +113,10 @@ def listing() -> str:
         about = entry(name)
         here = "yes" if given and (Path(given).expanduser() / name / "dataset.json").is_file() else "no"
         lines.append(f"{name:<20} {about['study']:<5} {about['images']:>6,}  {here:<4} {about['title']}")
-    lines.append(f"STUDYLIB_DATA is {'set' if given else 'not set'}; how to get each set: data/datasets.toml")
+    by_hand = [name for name in names() if not {"fetch", "part_of"} & set(entry(name))]
+    state = "set" if given else "not set"
+    lines.append(
+        f"STUDYLIB_DATA is {state}; `python -m studylib data fetch NAME` downloads what needs no log-in (all but "
+        f"{', '.join(by_hand) or 'none'}); how to get it by hand: data/datasets.toml"
+    )
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from pathlib import Path
 from studylib.data import catalogue
 from studylib.data.downloads import Remote, download
 from studylib.data.transfers import FetchError, Patience, Say
-from studylib.data.unpacking import Limits, inside, is_archive, stem, unpack
+from studylib.data.unpacking import Damaged, Limits, inside, is_archive, stem, unpack
 
 OTHER_ARCHIVES = (".7z", ".rar")
 CHECKSUMS = ("sha256", "md5")
@@ -56,7 +56,7 @@ def fetch_release(
             if remote.name.lower().endswith(OTHER_ARCHIVES):
                 by_hand.append(path)
             else:
-                _place(path, release, say, limits)
+                _place(path, release, say, limits, remote.checksum)
     except FetchError as error:
         raise type(error)(f"{error}\nOr {by_hand_it_is}") from error
     release.mkdir(exist_ok=True)
@@ -117,8 +117,10 @@ def _deposited(host: str, doi: str, names: list[str], patience: Patience | None)
     return found
 
 
-def _place(path: Path, release: Path, say: Say, limits: Limits | None) -> None:
-    """Unpack an archive as a folder of its name, or copy a plain file; neither again for the same bytes."""
+def _place(path: Path, release: Path, say: Say, limits: Limits | None, checksum: str) -> None:
+    """Unpack an archive as a folder of its name, or copy a plain file; neither again for the same bytes. A damaged one
+    that nothing vouched for is not kept, so that it is fetched anew.
+    """
     release.mkdir(parents=True, exist_ok=True)
     if not is_archive(path.name):
         beside = release / f".{path.name}.part"
@@ -131,7 +133,13 @@ def _place(path: Path, release: Path, say: Say, limits: Limits | None) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)  # of other bytes, or its mark is gone
     done.unlink(missing_ok=True)
-    files = unpack(path, folder, limits)
+    try:
+        files = unpack(path, folder, limits)
+    except Damaged:
+        if not checksum:
+            path.unlink()
+            path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)
+        raise
     done.write_text(mark)
     say(f"  unpacked: {files:,} files")
 

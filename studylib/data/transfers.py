@@ -206,8 +206,10 @@ class Resuming:
     def _write(self, response: requests.Response, handle: BinaryIO, total: int | None) -> None:
         began = shown = time.monotonic()
         start = handle.tell()
-        if start:
-            self.say(f"{self.name}: going on from {size_text(start)}")
+        whole = size_text(total) if total else "a file of unknown size"
+        self.say(
+            f"{self.name}: {f'going on from {size_text(start)} of ' if start else ''}{whole}, {host(response.url)}"
+        )
         for block in _blocks(response):
             if not handle.tell() and block[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
                 raise Refused(self._page(response, block))

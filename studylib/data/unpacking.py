@@ -27,6 +27,10 @@ class UnpackError(FetchError):
     """An archive that is not unpacked; the message names it, the member and what is wrong. Nothing was written."""
 
 
+class Damaged(UnpackError):
+    """An archive whose bytes are not what an archive is: it has to be got again."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What an archive may grow to: bytes and members in all, and bytes out for a byte in beyond the first `spare`."""
@@ -100,7 +104,7 @@ def explained(archive: Path) -> Iterator[None]:
     try:
         yield
     except damaged as error:
-        raise UnpackError(
+        raise Damaged(
             f"{archive.name}: the archive is damaged or ends early ({str(error) or 'unexpected end'}); remove it and "
             "fetch it again"
         ) from error
