@@ -6,6 +6,7 @@ SEED ?= 0
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 PYTHON ?= python3
 PROFILE_SNAKEMAKE ?=
+TO ?=
 # TORCH=cpu asks uv for PyTorch's CPU build from PyTorch's own index, 4 GB less; it needs that index and cannot be tried offline
 TORCH ?=
 
@@ -21,7 +22,7 @@ SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-in
 	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: reproduce test lint bench data lab site doctor expected clean help networks
+.PHONY: reproduce test lint bench data lab site doctor expected clean help networks archive
 
 # ---- what to do
 reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
@@ -60,6 +61,9 @@ bench: .venv-bench/.ready ## speed and memory of maps against other libraries, r
 
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
 	@python -m studylib data list
+
+archive: .venv/.ready ## pack networks, reports, ledgers and lock of a run into one file with checksums (TO=FILE.tar.gz; unpack: python -m studylib archive --unpack FILE --to FOLDER)
+	@python -m studylib archive $(NUMBERS) --data $(DATA) --profile $(PROFILE) --seed $(SEED) $(if $(TO),--to $(TO))
 
 lab: .venv/.ready ## the notebooks in Jupyter
 	jupyter lab notebooks

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from studylib.data import verbs as verbs_of_data
+
 VERBS = {
     "fits": "train the networks that a study's settings ask for; several processes may share the work",
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
@@ -20,10 +22,12 @@ VERBS = {
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
-    "data": "list the known data sets, check a folder in our layout, or import an owner's release",
+    "archive": "pack a run's networks, reports, ledgers and lock into one file with checksums, or unpack one",
+    "data": "list the known data sets, fetch or import an owner's release, or check a folder in our layout",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
+    "colab": "write the cell that installs the project on Colab, and the badge, into every notebook",
 }
 
 
@@ -55,16 +59,15 @@ def parser() -> argparse.ArgumentParser:
     made["claims"].add_argument("study", metavar="STUDY")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
-    made["data"].add_argument("what", choices=("list", "check", "import"))
-    made["data"].add_argument(
-        "where", nargs="*", metavar="NAME FOLDER",
-        help="for check: a folder in our layout; for import: a set's name and the folder of its unpacked release",
-    )  # fmt: skip
-    made["data"].add_argument("--to", help="for import: the folder to write (default $STUDYLIB_DATA/NAME)")
-    made["data"].add_argument("--allow-missing", action="store_true", help="for import: files may be missing")
-    made["data"].add_argument(
-        "--threshold", type=int, metavar="N", help="for import of skin lesions: masks are lesion above N, 0 to 254"
+    made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
+    made["archive"].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
+    made["archive"].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
+    made["archive"].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["archive"].add_argument(
+        "--unpack", metavar="FILE", help="unpack this archive instead, and check every checksum"
     )
+    made["archive"].add_argument("--to", metavar="PLACE", help="the file to write, or the new folder to unpack into")
+    verbs_of_data.options(made["data"])
     made["review"].add_argument("what", choices=("read",))
     made["review"].add_argument("verdicts", nargs="+", metavar="VERDICTS.csv", help="one file a reader, two at most")
     made["review"].add_argument(
@@ -275,46 +278,22 @@ def _claims(asked) -> int:
     return int(changed)
 
 
+def _archive(asked) -> int:
+    from studylib.study import archive
+
+    if asked.unpack and (asked.studies or not asked.to):
+        print("archive: with --unpack FILE say --to FOLDER, and no studies", file=sys.stderr)
+        return 2
+    to = Path(asked.to) if asked.to else None
+    if asked.unpack:
+        archive.unpack(Path(asked.unpack), to)
+    else:
+        archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
+    return 0
+
+
 def _data(asked) -> int:
-    if asked.what == "list":
-        from studylib.data.catalogue import listing
-
-        print(listing())
-        return 0
-    if asked.what == "import":
-        return _import(asked)
-    if len(asked.where) != 1:
-        print("data check: name a folder that holds dataset.json and metadata.csv", file=sys.stderr)
-        return 2
-    from studylib.data.dataset import load_dataset
-
-    dataset = load_dataset(Path(asked.where[0]))
-    counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
-    groups = len(set(dataset.groups()))
-    print(f"{dataset.name}: {len(dataset)} images ({counts}), {groups} groups, {dataset.fingerprint}; no problem found")
-    return 0
-
-
-def _import(asked) -> int:
-    from studylib.data import catalogue
-    from studylib.data.importers.registry import IMPORTERS, import_release
-
-    if len(asked.where) != 2:
-        known = ", ".join(IMPORTERS)
-        print(f"data import: name a set ({known}) and the folder of its unpacked release", file=sys.stderr)
-        return 2
-    name, source = asked.where
-    given = os.environ.get("STUDYLIB_DATA", "")
-    if not asked.to and not given:
-        print("data import: say where to write with --to FOLDER, or set STUDYLIB_DATA", file=sys.stderr)
-        return 2
-    target = asked.to or Path(given).expanduser() / name
-    import_release(
-        name, source, target, allow_missing=asked.allow_missing, threshold=asked.threshold,
-        say=lambda line: print(line, flush=True),
-    )  # fmt: skip
-    print(catalogue.licence(name))
-    return 0
+    return verbs_of_data.run(asked)
 
 
 def _review(asked) -> None:
@@ -332,9 +311,19 @@ def _doctor(asked) -> None:
 
 def _environment(asked) -> None:
     from studylib.study.environment import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    print(f"wrote {write(find_root()).name}")
+    print(f"wrote {write(find_clone()).name}")
+
+
+def _colab(asked) -> None:
+    from studylib.study import colab
+    from studylib.study.root import find_clone
+
+    root = find_clone()
+    print(f"{len(colab.write(root))} notebooks changed")
+    if not colab.badge(colab.repository_of(root), "x"):
+        print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pandas as pd
 
 from studylib.metrics.intervals import Estimate
 from studylib.study.marks import VERDICT_MARKS, spoken
+from studylib.study.root import find_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,14 +118,14 @@ def marked(verdict: str) -> str:
     return f"{VERDICT_MARKS[verdict][0]} {verdict}"
 
 
-def beside_real(now: pd.DataFrame, reports: Path, name: str, data: str) -> pd.DataFrame:
+def beside_real(now: pd.DataFrame, real_report: Path, data: str) -> pd.DataFrame:
     """This run's verdicts, and those of the committed run on real images. now: columns of verdicts.csv, by claim."""
     table = now[["topic", "statement", "stated", "verdict", "estimate", "reason"]].copy()
     table["verdict"] = [marked(verdict) for verdict in table["verdict"]]
     table = table.rename(columns={"verdict": f"this run ({data})", "estimate": "ours"})
     if data == "real":
         return table
-    committed = reports / "real-standard" / name / "verdicts.csv"
+    committed = real_report / "verdicts.csv"
     real = pd.Series("not run yet", index=table.index)
     if committed.is_file():
         rows = pd.read_csv(committed, dtype=str, keep_default_na=False).set_index("claim")
@@ -150,14 +151,14 @@ def headline_text(folder: Path, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def opening_text(study: Study, reports: Path) -> str:
+def opening_text(study: Study) -> str:
     """The first screen of a notebook: the claim, this run's data, and what the runs that are there came to."""
     told = [
         f"**Claimed:** {study.settings.claim}",
         f"**This run:** {spoken(study.data, study.profile_name)}, seed {study.seed}.",
     ]
     for run in dict.fromkeys((f"{study.data}-{study.profile_name}", "real-standard")):
-        folder = reports / run / study.settings.name
+        folder = find_report(study.root, run, study.name)
         if (folder / "verdicts.csv").is_file() and (folder / "metrics.json").is_file():
             told.append(headline_text(folder, study.settings))
     told.append("For research and teaching only, not for diagnosis.")
