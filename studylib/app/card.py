@@ -11,6 +11,7 @@ import pandas as pd
 
 from studylib.app.network import Network
 from studylib.metrics import calibration
+from studylib.metrics.estimates import digits
 from studylib.metrics.intervals import Estimate, absolute_sum_by, mean_by, of_columns
 from studylib.study.one_image import temperature_of, words
 
@@ -121,8 +122,9 @@ def _calibration(trained, unit: str, degree: float) -> str:
         rows = table.assign(right=right, top=top)
         gaps = of_columns(calibration.gaps, "right", "top")
         made = absolute_sum_by(rows, gaps, unit=unit, resamples=RESAMPLES)
-        told.append(f"{made} {name}")
-    return "; ".join(told)
+        interval = "" if np.isnan(made.low) else f" [{digits(made.low)}, {digits(made.high)}]"
+        told.append(f"{digits(made.value)}{interval} {name}")
+    return f"{'; '.join(told)}; {len(table):,} test images"
 
 
 def _gates_line(gates: pd.DataFrame, why: str) -> str:

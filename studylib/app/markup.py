@@ -6,8 +6,8 @@ Every text that comes from a file or a data set is escaped. Colours follow the p
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,11 @@ from studylib.app.look import RESEARCH, Doubt, Look, table_of
 from studylib.app.panels import Panel, palette, scale_of
 
 MOST_CLASSES = 9
+
+
+def escape(text: str) -> str:
+    """A text as HTML holds it, attributes too; a number is not parted from its per cent sign."""
+    return html.escape(text, quote=True).replace(" %", "\u00a0%")
 
 
 def style() -> str:
@@ -84,7 +89,7 @@ def gallery(panels: Iterable[Panel]) -> str:
 
 def _figure(panel: Panel) -> str:
     data = base64.b64encode(panel.png).decode()
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(panel.text, quote=True)}">'
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(panel.text)}">'
     scale = scale_of(panel)
     bar = ""
     if scale:

@@ -18,6 +18,7 @@ from studylib.app.look import Look, Shown, region, why_text
 SIDE = 384  # pixels of a panel on the page: sharp at twice the width of a narrow column
 COLOURS = "PuOr_r"  # the house's colours of signed maps: orange speaks for, violet against, white is zero
 REGION, TRUTH = (0, 190, 230), (255, 255, 255)  # cyan and white, as in every figure of the house
+SMOOTH = 0.6  # pixels of the network by which an outline is rounded, so that it shows no stairs
 OVERLAY = 0.75  # how much a map's strongest place hides of the picture below it
 
 
@@ -60,7 +61,8 @@ def coloured(grid: np.ndarray) -> tuple[np.ndarray, float]:
 def enlarged(array: np.ndarray, side: int = SIDE) -> np.ndarray:
     """An array (S, S[, 3]) at a panel's size, smooth; of a mask what is more inside than outside."""
     if array.dtype == bool:
-        return cv2.resize(array.astype(np.float64), (side, side), interpolation=cv2.INTER_LINEAR) > 0.5
+        large = cv2.resize(array.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+        return cv2.GaussianBlur(large, (0, 0), max(0.1, SMOOTH * side / len(array))) > 0.5
     if array.dtype == np.uint8:
         return cv2.resize(array, (side, side), interpolation=cv2.INTER_CUBIC)
     return cv2.resize(np.asarray(array, np.float64), (side, side), interpolation=cv2.INTER_LINEAR)

@@ -26,8 +26,8 @@ FLAGS = {
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",  # an error says what happened, not what was in memory
     "runner.magicEnabled": "false",
-    "theme.primaryColor": "#2f7fb8",
-    "theme.font": "sans-serif",
+    "theme.light.primaryColor": "#22699c",  # a colour for each, so that the reader's own choice of light or dark stands
+    "theme.dark.primaryColor": "#6db3e2",
 }
 
 

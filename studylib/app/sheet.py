@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from studylib.app.card import Card
 from studylib.app.look import RESEARCH, Look, headline, measures, table_of
@@ -79,18 +80,9 @@ def sheet_of(look: Look, card: Card, *, threshold: float, floor: str = "centre",
     fig = Figure(figsize=(WIDTH, HEIGHT), layout="none")
     page, found = Page(fig), look.found
     page.text(RESEARCH, 10, bold=True, colour="#8a1c1c")
-    page.gap(0.08)
-    page.text(headline(look), 16, bold=True)
-    when = when or datetime.now()
-    truth = f"   |   truth: {look.truth.replace('_', ' ')}" if look.truth else ""
-    page.text(f"{found.name}   |   {when:%d %B %Y, %H:%M}{truth}", 8, colour="0.3")
-    page.gap(0.12)
-    table = table_of(look).head(MOST_CLASSES)
-    page.axes(MARGIN + 1.75, WIDTH - 2 * MARGIN - 2.35, 0.19 * len(table) + 0.05, lambda ax: _bars(ax, table))
-    page.gap(0.19 * len(table) + 0.18)
-    page.text("Calibrated probability; in brackets as the network was trained.", 7, colour="0.3")
-    page.gap(0.12)
-    _panels(page, panels_of(look, threshold, floor, overlay))
+    page.gap(0.1)
+    _header(page, look, when or datetime.now())
+    _panels(page, panels_of(look, threshold, floor, overlay), measures(look, threshold, floor))
     outline = " White outline: the true one." if look.mask is not None else ""
     page.text(
         f"Cyan outline: the map above {threshold:.0%} of its maximum.{outline} Each map has its own scale: orange "
@@ -106,7 +98,6 @@ def sheet_of(look: Look, card: Card, *, threshold: float, floor: str = "centre",
         page.text(f"{doubt.title}: {doubt.text}", 8)
     if not look.doubts:
         page.text("None. That is no proof that the network is right.", 8)
-    _measures(page, look, threshold, floor)
     page.gap(0.1)
     page.text("The network", 9, bold=True)
     for what, value in card.rows:
@@ -115,34 +106,60 @@ def sheet_of(look: Look, card: Card, *, threshold: float, floor: str = "centre",
     return fig
 
 
-def _bars(ax, table) -> None:
+def _header(page: Page, look: Look, when: datetime) -> None:
+    """Left what the network says, of which picture and when; beside it the probability of every class."""
+    begin, half = page.y, 3.1
+    table = table_of(look).head(MOST_CLASSES)
+    tall = 0.17 * len(table) + 0.05
+    page.axes(MARGIN + half + 1.5, WIDTH - 2 * MARGIN - half - 1.5, tall, lambda ax: _bars(ax, table))
+    page.text(headline(look), 15, bold=True, width=half)
+    if look.truth:
+        page.text(f"truth: {look.truth.replace('_', ' ')}", 9, width=half)
+    page.text(look.found.name, 8, colour="0.3", width=half)
+    page.text(f"{when:%d %B %Y, %H:%M}", 8, colour="0.3", width=half)
+    page.gap(0.06)
+    page.text("Bars: calibrated probability; in brackets as the network was trained.", 7, colour="0.3", width=half)
+    page.y = max(page.y, begin + tall) + 0.1
+
+
+def _bars(ax, table: pd.DataFrame) -> None:
     values = table["calibrated, %"].to_numpy()
     places = np.arange(len(table))
     ax.barh(places, values, color=["#2f7fb8", *["0.7"] * (len(table) - 1)], height=0.7)
     for y, (value, raw) in enumerate(zip(values, table["as trained, %"], strict=True)):
         ax.text(value + 1, y, f"{value:.1f} % ({raw:.1f})", va="center", size=7)
-    ax.set(xlim=(0, 100), ylim=(len(table) - 0.5, -0.5), xticks=[])
-    ax.set_yticks(places, [textwrap.shorten(name, 30, placeholder=" …") for name in table["class"]], size=7)
+    ax.set(xlim=(0, 140), ylim=(len(table) - 0.5, -0.5), xticks=[])  # room for the numbers behind a full bar
+    ax.set_yticks(places, [textwrap.shorten(name, 26, placeholder=" …") for name in table["class"]], size=7)
     ax.tick_params(length=0)
     ax.grid(visible=False)
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
 
 
-def _panels(page: Page, panels: list[Panel]) -> None:
+def _panels(page: Page, panels: list[Panel], measured: pd.DataFrame) -> None:
+    """The pictures in rows, and how well they find the outline: beside the last row where two places are free."""
     wide = (WIDTH - 2 * MARGIN - 0.2 * (COLUMNS - 1)) / COLUMNS
+    free = -len(panels) % COLUMNS
     for begin in range(0, len(panels), COLUMNS):
         for column, panel in enumerate(panels[begin : begin + COLUMNS]):
             left = MARGIN + column * (wide + 0.2)
-            page.axes(left, wide, wide, lambda ax, panel=panel: _picture(ax, panel), down=0.3)
+            page.axes(left, wide, wide, lambda ax, panel=panel: _picture(ax, panel), down=0.28)
             if panel.top:
-                page.axes(left, wide, 0.06, lambda ax, panel=panel: _scale(ax, panel), down=0.34 + wide)
-        page.gap(wide + 0.72)
+                page.axes(left, wide, 0.06, lambda ax, panel=panel: _scale(ax, panel), down=0.32 + wide)
+        if begin + COLUMNS >= len(panels) and free >= 2 and not measured.empty:
+            left = MARGIN + (COLUMNS - free) * (wide + 0.2)
+            width = WIDTH - MARGIN - left
+            page.axes(left, width, wide, lambda ax: _measures(ax, measured), down=0.28)
+        page.gap(wide + 0.62)
+    if free < 2 and not measured.empty:
+        page.axes(MARGIN, 4.5, 1.4, lambda ax: _measures(ax, measured), down=0.1)
+        page.gap(1.7)
 
 
 def _picture(ax, panel: Panel) -> None:
     ax.imshow(panel.rgb, interpolation="antialiased")
-    ax.set_title(textwrap.fill(panel.title, 26), size=7.5, loc="left", fontweight="bold", pad=3)
+    ax.spines[:].set_visible(False)
+    ax.set_title(textwrap.fill(panel.title, 24), size=7.5, loc="left", fontweight="bold", pad=3)
     ax.set(xticks=[], yticks=[])
     ax.grid(visible=False)
     if panel.note:
@@ -152,6 +169,7 @@ def _picture(ax, panel: Panel) -> None:
 def _scale(ax, panel: Panel) -> None:
     said = scale_of(panel)
     ax.imshow(np.linspace(-1, 1, 256)[None], aspect="auto", cmap=COLOURS)
+    ax.spines[:].set_linewidth(0.3)
     ax.set_xticks([0, 127.5, 255], [said["low"], f"0  ({said['unit']})", said["high"]], size=6)
     ax.set(yticks=[])
     ax.tick_params(length=1, pad=1)
@@ -160,15 +178,21 @@ def _scale(ax, panel: Panel) -> None:
         label.set_horizontalalignment(side)
 
 
-def _measures(page: Page, look: Look, threshold: float, floor: str) -> None:
-    table = measures(look, threshold, floor)
-    if table.empty:
-        return
-    page.gap(0.1)
-    page.text("Against the true outline", 9, bold=True)
-    for name, row in table.iterrows():
-        cells = (f"{what} {'undefined' if np.isnan(value) else f'{value:.2f}'}" for what, value in row.items())
-        page.text(f"{name}: {', '.join(cells)}", 7)
+def _measures(ax, table: pd.DataFrame) -> None:
+    """A small table: a row a map, a column a measure, the best of each column in bold."""
+    ax.set_axis_off()
+    ax.set_title("Against the true outline", size=7.5, loc="left", fontweight="bold", pad=3)
+    names = [textwrap.fill(name, 13) for name in table]
+    columns = np.linspace(0.55, 1, len(names) + 1)[1:]
+    step = 1 / (len(table) + 2)
+    for x, name in zip(columns, names, strict=True):
+        ax.text(x, 1, name, size=5.5, ha="right", va="top", color="0.3")
+    for line, (name, row) in enumerate(table.iterrows(), start=2):
+        y = 1 - line * step
+        ax.text(0, y, textwrap.fill(str(name), 26), size=6.5, va="center")
+        for x, value, best in zip(columns, row, table.max(), strict=True):
+            told = "undefined" if np.isnan(value) else f"{value:.2f}"
+            ax.text(x, y, told, size=6.5, ha="right", va="center", fontweight="bold" if value == best else "normal")
 
 
 def exported(kind: str, look: Look, card: Card, **how) -> bytes:

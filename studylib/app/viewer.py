@@ -182,8 +182,7 @@ def page() -> None:
     """The page from top to bottom."""
     st.set_page_config("studylib viewer", layout="wide", initial_sidebar_state="auto")
     st.html(markup.style())
-    with st.container(key="notice"):
-        st.html(markup.notice())
+    st.html(markup.notice())
     st.title("Look at one picture")
     keep_buffers()
     seed = int(os.environ.get(SEED, "0"))
