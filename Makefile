@@ -3,6 +3,7 @@ STUDY ?= all
 DATA ?= phantom
 PROFILE ?= quick
 SEED ?= 0
+PORT ?= 8501
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 PYTHON ?= python3
 PROFILE_SNAKEMAKE ?=
@@ -21,7 +22,7 @@ SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-in
 	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: reproduce test lint bench data lab site doctor expected clean help networks
+.PHONY: reproduce test lint bench data lab app site doctor expected clean help networks
 
 # ---- what to do
 reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
@@ -63,6 +64,9 @@ data: .venv/.ready ## which real sets are known, which are here, and where to ge
 
 lab: .venv/.ready ## the notebooks in Jupyter
 	jupyter lab notebooks
+
+app: .venv/.ready ## look at one image in the browser, by a network trained here: maps beside their floor, warnings, one page to keep (PORT=8501)
+	@python -m studylib app --port $(PORT) --seed $(SEED)
 
 site: .venv/.ready ## reports/index.html from the reports that are there
 	@python -m studylib site

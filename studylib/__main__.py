@@ -14,6 +14,7 @@ VERBS = {
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
+    "app": "look at one image in the browser, by a network that was trained here; this machine only",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
@@ -44,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
+    made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
@@ -99,6 +102,7 @@ def is_expected(error: Exception) -> bool:
         "RootError",
         "CatalogueError",
         "SiteError",
+        "ViewerError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -143,6 +147,12 @@ def _explain(asked) -> None:
     target = Path(asked.to) if asked.to else Path(f"{image.stem}_explained.png")
     figure_of(found).savefig(target, dpi=130, bbox_inches="tight")
     print(f"figure: {target.name}")
+
+
+def _app(asked) -> int:
+    from studylib.app.server import serve
+
+    return serve(asked.port, asked.seed)
 
 
 def _refresh(asked) -> None:

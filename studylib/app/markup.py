@@ -112,7 +112,7 @@ def legend(threshold: float, truth: bool) -> str:
     known = '<span><i class="line white"></i>the true outline</span>' if truth else ""
     return (
         '<p class="legend"><span><i class="line cyan"></i>'
-        f"the map above {threshold:.0%} of its maximum</span>{known}"
+        f"the map above {100 * threshold:.0f} % of its maximum</span>{known}"
         '<span><i class="dot for"></i>speaks for the class</span>'
         '<span><i class="dot against"></i>speaks against it</span>'
         "</p>"

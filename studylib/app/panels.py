@@ -104,9 +104,13 @@ def _map_panel(shown: Shown, threshold: float, base: np.ndarray, truth: np.ndarr
     found, why = region(shown.grid, threshold)
     colours, top = coloured(grid)
     rgb = over(base, grid) if overlay else colours
-    said = f"no place above {threshold:.0%} of its maximum" if why else f"{found.mean():.0%} of the picture lies above"
+    said = (
+        f"no place above {100 * threshold:.0f} % of its maximum"
+        if why
+        else f"{100 * found.mean():.0f} % of the picture lies above"
+    )
     note = f"no region: {why_text(why)}" if why else ""
-    text = f"{shown.name}: {said}" + ("" if why else f" {threshold:.0%} of its maximum, {place(found)}")
+    text = f"{shown.name}: {said}" + ("" if why else f" {100 * threshold:.0f} % of its maximum, {place(found)}")
     return Panel(shown.name, _with_outlines(rgb, None if why else enlarged(found), truth), text, top, shown.unit, note)
 
 

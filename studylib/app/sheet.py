@@ -85,8 +85,8 @@ def sheet_of(look: Look, card: Card, *, threshold: float, floor: str = "centre",
     _panels(page, panels_of(look, threshold, floor, overlay), measures(look, threshold, floor))
     outline = " White outline: the true one." if look.mask is not None else ""
     page.text(
-        f"Cyan outline: the map above {threshold:.0%} of its maximum.{outline} Each map has its own scale: orange "
-        f"speaks for the class, violet against it. Maps were taken at layer {found.layer}. Random weights and floor "
+        f"Cyan outline: the map above {100 * threshold:.0f} % of its maximum.{outline} Each map has its own scale: "
+        f"orange speaks for the class, violet against it. Maps were taken at layer {found.layer}. Random weights and floor "
         "know nothing of the class: a map that looks like them says nothing about the picture.", 7, colour="0.3",
     )  # fmt: skip
     page.gap(0.1)

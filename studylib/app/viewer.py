@@ -218,4 +218,5 @@ def page() -> None:
             st.html(markup.gates(card.gates))
 
 
-page()
+if __name__ == "__main__":
+    page()
