@@ -116,7 +116,7 @@ outlines = {group = 1}
 """
 
 
-def train_briefly(workshop, run, steps: int = 40) -> None:
+def train_briefly(workshop, run, steps: int = 25) -> None:
     """Write a finished fit as `studylib.training.fit` does, trained for a second without Lightning."""
     import torch
     from safetensors.torch import save_file

@@ -12,6 +12,20 @@ from studylib.app.choices import Collection, collections, networks, open_collect
 from studylib.study.settings import load_settings
 from studylib.study.train import Workshop
 
+ARM = """[arms.marker]
+model = "staged"
+phantom = "marker"
+crop = "none"
+options = {architecture = "small"}
+"""
+FAMILY = """[quick.variants.marker]
+patients = 36
+slices = 1
+size = 64
+cue = "marker"
+[quick.fits]
+marker = {group = 1}"""
+
 
 def test_only_what_is_trained_is_offered(tiny_study):
     found = collections(tiny_study, tiny_study / "runs")
@@ -42,9 +56,7 @@ def test_an_arm_that_nobody_trained_draws_no_images(tiny_study, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(tiny_study, root)
     settings = root / "notebooks" / "07_tiny.toml"
-    more = '[arms.marker]\nmodel = "staged"\nphantom = "marker"\ncrop = "none"\noptions = {architecture = "small"}\n[quick]'
-    drawn = '[quick.variants.marker]\npatients = 36\nslices = 1\nsize = 64\ncue = "marker"\n[quick.fits]\nmarker = {group = 1}'
-    settings.write_text(settings.read_text().replace("[quick]", more).replace("[quick.fits]", drawn))
+    settings.write_text(settings.read_text().replace("[quick]", f"{ARM}[quick]").replace("[quick.fits]", FAMILY))
     before = sorted((root / "runs" / "phantoms").glob("tumours-*"))
     (collection,) = collections(root, root / "runs")
     _, fits = open_collection(collection, root, root / "runs")

@@ -86,8 +86,8 @@ def sheet_of(look: Look, card: Card, *, threshold: float, floor: str = "centre",
     outline = " White outline: the true one." if look.mask is not None else ""
     page.text(
         f"Cyan outline: the map above {100 * threshold:.0f} % of its maximum.{outline} Each map has its own scale: "
-        f"orange speaks for the class, violet against it. Maps were taken at layer {found.layer}. Random weights and floor "
-        "know nothing of the class: a map that looks like them says nothing about the picture.", 7, colour="0.3",
+        f"orange speaks for the class, violet against it. Maps were taken at layer {found.layer}. Random weights and "
+        "floor know nothing of the class: a map that looks like them says nothing about the picture.", 7, colour="0.3",
     )  # fmt: skip
     page.gap(0.1)
     page.text("In words", 9, bold=True)
