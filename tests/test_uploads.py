@@ -59,6 +59,7 @@ def test_a_turned_photograph_and_sixteen_bits_are_shown_as_a_viewer_shows_them()
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image that can be read"),
         (b"%PDF-1.7 and so on", "is not an image that can be read"),
         (b"PK\x03\x04 an archive", "is not an image that can be read"),
+        (bytes(128) + b"DICM and so on", "DICOM. Export the picture as PNG"),
         (png_that_claims(30_000, 30_000), "900|decompression bomb"),
         (png_that_claims(8_000, 6_000), "48,000,000|8,000 x 6,000"),
         (png_that_claims(400, 400), "truncated or damaged"),
@@ -66,7 +67,7 @@ def test_a_turned_photograph_and_sixteen_bits_are_shown_as_a_viewer_shows_them()
         (saved(np.zeros((4, 40), np.uint8), "PNG"), "40 x 4 pixels; at least 8"),
         (saved(np.zeros((20, 20), np.float32), "TIFF"), "floats"),
     ],
-    ids=["empty", "text", "svg", "pdf", "zip", "bomb", "large", "hollow", "cut", "small", "floats"],
+    ids=["empty", "text", "svg", "pdf", "zip", "dicom", "bomb", "large", "hollow", "cut", "small", "floats"],
 )  # fmt: skip
 def test_a_bad_file_is_one_sentence(content, said):
     with pytest.raises(DataError, match=said) as error:

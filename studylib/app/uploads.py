@@ -12,7 +12,6 @@ from studylib.study.one_image import LEAST
 
 MEGABYTES = 20  # of a file; the server refuses more before it is read (server.maxUploadSize)
 MOST_PIXELS = 40_000_000  # decoded, in colour: 120 MB of memory for one picture
-ENDINGS = ("png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", "jp2", "ppm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +42,11 @@ def read_upload(content: bytes) -> Upload:
     if len(content) > MEGABYTES * 2**20:
         size = f"{len(content) / 2**20:.1f} MB"
         raise DataError(f"This file has {size}; at most {MEGABYTES} MB are read. Save a smaller copy of the picture.")
+    if content[128:132] == b"DICM":
+        raise DataError(
+            "This file is DICOM. Export the picture as PNG, with the window that a reader should see and without the "
+            "patient's data."
+        )
     _check_size(content)
     try:
         pixels = decode_image(content)

@@ -18,7 +18,7 @@ from studylib.app.network import OFFERED, USUAL, Network
 from studylib.app.panels import panels_of
 from studylib.app.server import SEED
 from studylib.app.sheet import exported
-from studylib.app.uploads import ENDINGS, MEGABYTES, Upload, read_upload
+from studylib.app.uploads import MEGABYTES, Upload, read_upload
 from studylib.cam import METHODS
 from studylib.data.images import DataError
 from studylib.study.one_image import words
@@ -95,7 +95,7 @@ def choose_picture(network: Network):
         return network.dataset.image(int(row)), str(name), f"example {row}", str(truth), network.mask(int(row))
     given = st.file_uploader(
         f"A picture of at most {MEGABYTES} MB. It stays in memory and is forgotten when you leave.",
-        type=list(ENDINGS), max_upload_size=MEGABYTES, key="upload",
+        max_upload_size=MEGABYTES, key="upload",
     )  # fmt: skip
     if given is None:
         st.caption("No picture yet. Remove what names a patient before you choose one.")
@@ -142,6 +142,7 @@ def looked(network: Network, card: Card, picture, methods: list[str], layer: str
     key = (network.spec.key, network.spec.arm, mark, tuple(methods), layer, spoken)
     kept = st.session_state.get(KEPT)
     if kept is None or kept[0] != key:
+        st.session_state.pop(KEPT, None)  # else Streamlit keeps the one before it until the page is run again
         with st.spinner("Looking …"):
             made = look_at(
                 network, image, name, card, methods=methods, layer=layer, spoken=spoken, truth=truth, mask=mask
