@@ -52,6 +52,7 @@ def test_figures_are_those_of_the_network_s_own_predictions(tiny_network, tmp_pa
     assert rows["Split"] == "by patient, fold 1 of 3: " + ", ".join(
         f"{n} {part} ({n} groups)" for n, part in zip(parts, ("train", "validation", "test"), strict=True)
     )
+    assert rows["Warned of, among its own test images"].startswith(f"unlike {tiny_network.alarms['unlike'][0]} of ")
     assert rows["Weights from"] == "scratch" and "48 x 48 pixels" in rows["Picture size"]
     assert rows["Gates"].startswith("not judged yet: `make reproduce STUDY=07`")
 

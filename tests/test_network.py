@@ -81,6 +81,13 @@ def test_the_twin_is_the_same_network_that_saw_nothing(tiny_network):
     assert tiny_network.twin_is == "random weights"
 
 
+def test_what_a_warning_is_worth_is_counted_on_its_own_test_images(tiny_network):
+    images = [tiny_network.dataset.image(int(row)) for row in tiny_network.examples()["row"]]
+    unlike = sum(max(tiny_network.strangeness(image).values()) > 1 for image in images)
+    blurred = sum(tiny_network.sharpness(image) < tiny_network.sharp.threshold for image in images)
+    assert tiny_network.alarms == {"unlike": (unlike, len(images)), "blurred": (blurred, len(images))}
+
+
 def test_a_blurred_picture_is_below_what_sharp_training_pictures_have(tiny_network):
     row = int(tiny_network.examples()["row"][0])
     image = tiny_network.dataset.image(row)

@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from test_sheet import texts
 
 from studylib.app import server
+from studylib.app.card import card_of
 from studylib.app.look import RESEARCH, Look
 from studylib.app.network import Network
+from studylib.app.sheet import sheet_of
 
 testing = pytest.importorskip("streamlit.testing.v1", reason="streamlit is not installed: pip install 'studylib[app]'")
 from studylib.app import viewer  # noqa: E402  (after streamlit is known to be there)
@@ -115,7 +118,7 @@ def test_an_upload_is_read_as_the_same_file_on_disk(page, tiny_network, example)
     assert "Smith" not in html(
         page
     )  # names of files often name people: no piece of the page or of the sheet repeats it
-    assert b"Smith" not in viewer.exported("pdf", look, viewer.card_of(tiny_network, Path("none")), threshold=0.5)
+    assert "Smith" not in texts(sheet_of(look, card_of(tiny_network, Path("none")), threshold=0.5))
 
 
 @pytest.mark.parametrize(

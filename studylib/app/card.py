@@ -67,6 +67,7 @@ def card_of(network: Network, reports: Path) -> Card:
         ("Temperature", f"{degree:.2f}, chosen on validation images (above 1: the network was too sure of itself)"),
         ("Calibration error (ECE)", _calibration(trained, unit, degree)),
         ("Gates", _gates_line(gates, why)),
+        ("Warned of, among its own test images", _alarms(network)),
         ("Weights from", "scratch" if trained.fit.weights_from == "none" else trained.fit.weights_from),
         ("Picture size", f"{spec.image_size} x {spec.image_size} pixels, crop: {spec.crop}"),
         ("Training", _training(trained)),
@@ -90,6 +91,11 @@ def _notes(network: Network, accuracy: Estimate, commonest: float) -> list[str]:
     if run.arm.phantom != "plain":
         notes.append(f"this network learnt phantoms with a planted cue ('{run.arm.phantom}'): it may look at the cue")
     return notes
+
+
+def _alarms(network: Network) -> str:
+    """How often pictures of its own kind are called unlike or blurred."""
+    return ", ".join(f"{kind} {count} of {n}" for kind, (count, n) in network.alarms.items())
 
 
 def _training(trained) -> str:

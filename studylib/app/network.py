@@ -29,7 +29,11 @@ from studylib.study.train import Workshop
 OFFERED = ("cam", "gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "scorecam", "crm")
 USUAL = ("cam", "gradcam", "gradcam++")
 PLACES = 3  # a side: a coarser layer is no map
-MOST = {"train": 400, "validation": 300}  # pictures that familiarity rests on; a limit for networks that take long
+MOST = {
+    "train": 400,
+    "validation": 300,
+    "test": 300,
+}  # pictures that familiarity rests on; a limit for networks that take long
 BLURRED = 0.01  # of training pictures that are less sharp than what is called blurred
 
 
@@ -179,7 +183,7 @@ class Network:
     @cached_property
     def familiar(self) -> dict[str, Familiarity]:
         """What training pictures look like ("appearance") and what the head sees of them ("features")."""
-        pixels = {part: self._pixels(part, most)[0] for part, most in MOST.items()}
+        pixels = {part: self._pixels(part, MOST[part])[0] for part in ("train", "validation")}
         with self._turn:
             seen = {part: pooled_features(self.model, self.layer, some) for part, some in pixels.items()}
         looks = {part: appearance(some) for part, some in pixels.items()}
@@ -188,11 +192,23 @@ class Network:
 
     def strangeness(self, image: np.ndarray) -> dict[str, float]:
         """Distance of a picture to the nearest training pictures over its limit, by description; above 1 is unlike."""
+        return {name: float(ratio[0]) for name, ratio in self._strangeness(self.prepared(image)[None]).items()}
+
+    def _strangeness(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         familiar = self.familiar
-        pixels = self.prepared(image)[None]
         with self._turn:
             rows = {"appearance": appearance(pixels), "features": pooled_features(self.model, self.layer, pixels)}
-        return {name: float(familiar[name].distances(row)[0] / familiar[name].limit) for name, row in rows.items()}
+        return {name: familiar[name].distances(row) / familiar[name].limit for name, row in rows.items()}
+
+    @cached_property
+    def alarms(self) -> dict[str, tuple[int, int]]:
+        """How many of its own test images, which are of the very kind that it was trained on, are called unlike and
+        blurred, and of how many: what such a warning is worth.
+        """
+        pixels, _ = self._pixels("test", MOST["test"])
+        unlike = np.max(list(self._strangeness(pixels).values()), axis=0) > 1
+        blurred = laplacian_variance(pixels) < self.sharp.threshold
+        return {"unlike": (int(unlike.sum()), len(pixels)), "blurred": (int(blurred.sum()), len(pixels))}
 
     @cached_property
     def sharp(self) -> Gate:

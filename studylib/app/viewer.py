@@ -41,7 +41,7 @@ def ready(collection: Collection, root: Path, seed: int, stamp: int, name: str) 
     workshop, fits = opened(collection, root, seed, stamp)
     trained = next(t for t in fits if t.run.name == name)
     network = Network(collection, workshop, fits, trained)
-    _ = network.familiar, network.sharp, network.twin
+    _ = network.twin
     return network, card_of(network, reports_folder(root))
 
 
