@@ -17,6 +17,7 @@ VERBS = {
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
     "audit": "gates, maps and measures of your own model on your own images, as one report",
+    "app": "look at one image in the browser, by a network that was trained here; this machine only",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
@@ -50,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
     _audit_options(made["audit"])
+    made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
+    made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
@@ -140,6 +143,7 @@ def is_expected(error: Exception) -> bool:
         "CatalogueError",
         "SiteError",
         "ModelError",
+        "ViewerError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -213,6 +217,12 @@ def _audit(asked) -> int:
     page = run_audit(request, target, command, lambda line: print(line, flush=True))
     print(f"open {page}")
     return 0
+
+
+def _app(asked) -> int:
+    from studylib.app.server import serve
+
+    return serve(asked.port, asked.seed)
 
 
 def _refresh(asked) -> None:
