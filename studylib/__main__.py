@@ -23,6 +23,7 @@ VERBS = {
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
+    "datasheets": "write data/phantoms/NAME.md, a datasheet for each family of phantoms, counted on the sets it draws",
 }
 
 
@@ -99,6 +100,7 @@ def is_expected(error: Exception) -> bool:
         "RootError",
         "CatalogueError",
         "SiteError",
+        "DatasheetError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -267,6 +269,13 @@ def _environment(asked) -> None:
     from studylib.study.root import find_root
 
     print(f"wrote {write(find_root()).name}")
+
+
+def _datasheets(_asked) -> None:
+    from studylib.study.datasheets import write
+    from studylib.study.root import find_root
+
+    write(find_root(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":
