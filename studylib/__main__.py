@@ -18,7 +18,8 @@ VERBS = {
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
-    "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
+    "claims": "compare a report's verdicts with the committed ones, list a study's statements with their rules, "
+    "or write reports/CHANGES.md: every verdict that changed between two committed runs",
     "data": "list the known data sets, check a folder in our layout, or import an owner's release",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
@@ -50,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
     made["refresh"].add_argument("study", metavar="STUDY")
     made["expected"].add_argument("studies", nargs="+", metavar="STUDY", help="two digits, 02")
     made["expected"].add_argument("--write", action="store_true", help="measure and write the tolerances")
-    made["claims"].add_argument("what", choices=("diff", "list"))
-    made["claims"].add_argument("study", metavar="STUDY")
+    made["claims"].add_argument("what", choices=("diff", "list", "changes"))
+    made["claims"].add_argument("study", nargs="?", metavar="STUDY", help="two digits, 02; `changes` reads all reports")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
     made["data"].add_argument("what", choices=("list", "check", "import"))
@@ -199,6 +200,11 @@ def _expected(asked) -> int:
 
 
 def _claims(asked) -> int:
+    if asked.what == "changes":
+        return _changes()
+    if not asked.study:
+        print(f"claims {asked.what}: name a study, two digits: claims {asked.what} 02", file=sys.stderr)
+        return 2
     from studylib.study.summary import claims_diff, claims_list
 
     if asked.what == "list":
@@ -206,7 +212,18 @@ def _claims(asked) -> int:
         return 0
     text, changed = claims_diff(asked.study, asked.data, asked.profile)
     print(text)
+    if changed:
+        print("once that is looked at and committed: python -m studylib claims changes")
     return int(changed)
+
+
+def _changes() -> int:
+    from studylib.study.changes import write
+    from studylib.study.root import find_root
+
+    path, found = write(find_root())
+    print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
+    return 0
 
 
 def _data(asked) -> int:

@@ -58,9 +58,7 @@ def of_images(study: Study) -> dict[str, str]:
     """What the images are: source, licence, number, classes, outlines, known traps."""
     dataset, info = study.dataset(), study.dataset().info
     outlined = int((dataset.table["mask_file"] != "").sum())
-    lacking = (
-        f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no outline and are left out where a "
-    )
+    without = f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no outline and are left out"
     masks = {0: "The set holds no outlines", len(dataset): "Every image has an outline"}
     found = {
         "data_title": info.get("title", dataset.name),
@@ -68,7 +66,7 @@ def of_images(study: Study) -> dict[str, str]:
         "groups": counted(len(set(study.workshop.group_of(dataset))), study.unit),
         "classes": ", ".join(study.workshop.labels(dataset)[1]),
         "regions": ", ".join(name for value, name in dataset.regions.items() if value) or "nothing",
-        "without_outline": masks.get(outlined, lacking + "a map is scored against one"),
+        "without_outline": masks.get(outlined, f"{without} where a map is scored against one"),
     }
     found |= {name: sentence(info[name]) for name in ("licence", "citation") if info.get(name)}
     traps = [catalogue.entry(name).get("traps", "") for name in study.settings.real if study.data == "real"]
@@ -176,7 +174,7 @@ def elsewhere(study: Study) -> dict[str, str]:
         return {}
     return {
         "external": catalogue.entry(name)["title"],
-        "external_found": f"{len(measured)} estimates, first {measured[0]}",
+        "external_found": f"{counted(len(measured), 'estimate')}, first {measured[0]}",
     }
 
 

@@ -164,7 +164,7 @@ def values(column: pd.Series) -> str:
     numbers = pd.to_numeric(filled, errors="coerce")
     words = sorted({word for text in set(filled) for word in text.split(";")})
     if numbers.notna().all() and filled.nunique() > 2:
-        said = f"{numbers.min():g} to {numbers.max():g}"
+        said = f"{numbers.min():.3g} to {numbers.max():.3g}"
     else:
         said = ", ".join(words) if len(words) <= FEW_VALUES else f"{filled.nunique():,} different"
     empty = len(column) - len(filled)
