@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from studylib.data import verbs as verbs_of_data
+from studylib.study import own_verb
 
 VERBS = {
     "fits": "train the networks that a study's settings ask for; several processes may share the work",
@@ -22,13 +23,15 @@ VERBS = {
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
-    "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
+    "claims": "compare a report's verdicts with the committed ones, list a study's statements with their rules, "
+    "or write reports/CHANGES.md: every verdict that changed between two committed runs",
     "archive": "pack a run's networks, reports, ledgers and lock into one file with checksums, or unpack one",
-    "data": "list the known data sets, fetch or import an owner's release, or check a folder in our layout",
+    "data": "list the known data sets, fetch or import a release, lay out a folder of your images, or check one",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
     "colab": "write the cell that installs the project on Colab, and the badge, into every notebook",
+    "datasheets": "write data/phantoms/NAME.md, a datasheet for each family of phantoms, counted on the sets it draws",
 }
 
 
@@ -50,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
-    _audit_options(made["audit"])
+    own_verb.options(made["audit"])
     made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
     made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
@@ -58,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     made["refresh"].add_argument("study", metavar="STUDY")
     made["expected"].add_argument("studies", nargs="+", metavar="STUDY", help="two digits, 02")
     made["expected"].add_argument("--write", action="store_true", help="measure and write the tolerances")
-    made["claims"].add_argument("what", choices=("diff", "list"))
-    made["claims"].add_argument("study", metavar="STUDY")
+    made["claims"].add_argument("what", choices=("diff", "list", "changes"))
+    made["claims"].add_argument("study", nargs="?", metavar="STUDY", help="two digits, 02; `changes` reads all reports")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
     made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
@@ -79,41 +82,6 @@ def parser() -> argparse.ArgumentParser:
     made["review"].add_argument("--allow-missing", action="store_true", help="count rows without a verdict")
     made["doctor"].add_argument("--deep", action="store_true", help="also compare checksums of weights and every image")
     return top
-
-
-def _audit_options(verb: argparse.ArgumentParser) -> None:
-    """What an audit can be asked for."""
-    verb.add_argument("--data", required=True, metavar="FOLDER", help="images in our layout (`data check` reads it)")
-    verb.add_argument(
-        "--model",
-        required=True,
-        metavar="MODULE:FUNCTION",
-        help="what builds it; also FILE.py:FUNCTION, torchvision:NAME",
-    )
-    verb.add_argument("--weights", metavar="FILE.safetensors", help="its weights (default: as the function builds it)")
-    verb.add_argument("--to", metavar="FOLDER", help="where to write the report (default audit-NAME beside you)")
-    verb.add_argument("--classes", nargs="+", default=[], metavar="NAME", help="in the order of the outputs")
-    verb.add_argument(
-        "--split", default="", metavar="COLUMN", help="which says train, validation, test (default split)"
-    )
-    verb.add_argument("--group", default="group", metavar="COLUMN", help="patient, lesion or slide (default group)")
-    verb.add_argument("--region", default="", metavar="NAME", help="of the masks (default: the first)")
-    verb.add_argument("--image-size", type=int, default=224, metavar="N", help="pixels a side (default 224)")
-    verb.add_argument("--crop", default="none", help="none, centre, pad or window:N (default none: stretched)")
-    verb.add_argument("--mean", nargs=3, type=float, metavar="X", help="of each colour (default ImageNet's)")
-    verb.add_argument("--std", nargs=3, type=float, metavar="X", help="of each colour (default ImageNet's)")
-    verb.add_argument(
-        "--methods", nargs="+", metavar="NAME", help="the first is judged by all gates (default gradcam …)"
-    )
-    verb.add_argument(
-        "--layers", nargs="+", default=[], metavar="NAME", help="of the model (default its last spatial one)"
-    )
-    verb.add_argument(
-        "--images", type=int, default=200, metavar="N", help="with masks, whose maps are scored (default 200)"
-    )
-    verb.add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
-    verb.add_argument("--quick", action="store_true", help="a look: fewer images and resamples")
-    verb.add_argument("--force", action="store_true", help="write over a report that is there")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,6 +112,7 @@ def is_expected(error: Exception) -> bool:
         "SiteError",
         "ModelError",
         "ViewerError",
+        "DatasheetError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -191,32 +160,7 @@ def _explain(asked) -> None:
 
 
 def _audit(asked) -> int:
-    import shlex
-
-    target = Path(asked.to or f"audit-{Path(asked.data).resolve().name}")
-    if target.exists() and not asked.force:
-        print(
-            f"audit: {target.name} is there; name another folder with --to, or write over it with --force",
-            file=sys.stderr,
-        )
-        return 2
-    from studylib.study.own_audit import Asked, run_audit
-
-    given = {"mean": asked.mean, "std": asked.std, "methods": asked.methods}
-    given = {name: tuple(value) for name, value in given.items() if value}
-    if asked.quick:
-        given |= {"curve_images": 8, "sanity_images": 8, "steps": 8, "resamples": 500}
-    request = Asked(
-        Path(asked.data), asked.model, Path(asked.weights) if asked.weights else None, tuple(asked.classes),
-        asked.split, asked.group, asked.region, asked.image_size, asked.crop, layers=tuple(asked.layers),
-        images=min(asked.images, 24) if asked.quick else asked.images, seed=asked.seed, **given,
-    )  # fmt: skip
-    names = [("--data", Path(asked.data).name), ("--model", asked.model)]
-    names += [("--weights", Path(asked.weights).name)] if asked.weights else []
-    command = "python -m studylib audit " + " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in names)
-    page = run_audit(request, target, command, lambda line: print(line, flush=True))
-    print(f"open {page}")
-    return 0
+    return own_verb.run(asked)
 
 
 def _app(asked) -> int:
@@ -278,6 +222,11 @@ def _expected(asked) -> int:
 
 
 def _claims(asked) -> int:
+    if asked.what == "changes":
+        return _changes()
+    if not asked.study:
+        print(f"claims {asked.what}: name a study, two digits: claims {asked.what} 02", file=sys.stderr)
+        return 2
     from studylib.study.summary import claims_diff, claims_list
 
     if asked.what == "list":
@@ -285,6 +234,8 @@ def _claims(asked) -> int:
         return 0
     text, changed = claims_diff(asked.study, asked.data, asked.profile)
     print(text)
+    if changed:
+        print("once that is looked at and committed: python -m studylib claims changes")
     return int(changed)
 
 
@@ -299,6 +250,14 @@ def _archive(asked) -> int:
         archive.unpack(Path(asked.unpack), to)
     else:
         archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
+
+
+def _changes() -> int:
+    from studylib.study.changes import write
+    from studylib.study.root import find_root
+
+    path, found = write(find_root())
+    print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
     return 0
 
 
@@ -334,6 +293,13 @@ def _colab(asked) -> None:
     print(f"{len(colab.write(root))} notebooks changed")
     if not colab.badge(colab.repository_of(root), "x"):
         print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
+
+
+def _datasheets(_asked) -> None:
+    from studylib.study.datasheets import write
+    from studylib.study.root import find_root
+
+    write(find_root(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

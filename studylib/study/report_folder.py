@@ -162,6 +162,20 @@ class ReportFolder:
         if not os.environ.get("STUDYLIB_REPORT"):
             record.replace_folder(self._folder, self.final)
 
+    def kept(self, name: str) -> pd.DataFrame | None:
+        """A table that this run kept, as tables/NAME.csv holds it; None where it kept none of that name."""
+        import pandas as pd
+
+        path = self._folder / "tables" / f"{name}.csv"
+        return pd.read_csv(path, keep_default_na=False) if path.is_file() else None
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text in the report. name: its path there, `cards/small.md`."""
+        path = self._folder / name
+        with record.explained(self.final):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
 
 def device() -> str:
     """The kind of accelerator that torch would use here: 'cpu', 'cuda' or 'mps'."""
