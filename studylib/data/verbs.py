@@ -13,8 +13,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("list", "check", "layout", "fetch", "import"))
     parser.add_argument(
         "where", nargs="*", metavar="NAME FOLDER",
-        help="for check: a folder in our layout; for layout: a folder of your images, one folder a class; for fetch: a set's name; for import: that and the folder of its "
-        "unpacked release",
+        help="for check: a folder in our layout; for layout: your images, one folder a class; for fetch: a set's name; "
+        "for import: that and the folder of its unpacked release",
     )  # fmt: skip
     parser.add_argument(
         "--to", metavar="FOLDER",
