@@ -14,7 +14,7 @@ from studylib.data.dataset import DataError, load_dataset
 from studylib.data.splits import crossing
 from studylib.metrics.classification import majority_share
 from studylib.metrics.floors import class_mean_mask
-from studylib.metrics.intervals import Estimate
+from studylib.metrics.intervals import Estimate, exact
 from studylib.study import audit, figures, figures_06, own_measures
 from studylib.study.across import comparisons
 from studylib.study.own_images import OwnImages, own_images
@@ -78,9 +78,10 @@ def run_audit(asked: Asked, target: Path, command: str, say: Callable[[str], Non
     walk.images_and_model(rows)
     walk.maps(rows)
     walk.verdict()
+    used = {name: value for name, value in vars(asked).items() if name not in ("data", "weights")}
     head = {
         "study": "own", "data": "own", "profile": "audit", "seed": asked.seed, "primary": "",
-        "settings": {k: v for k, v in vars(asked).items() if k not in ("data", "weights")} | {"methods": methods},
+        "settings": used | {"methods": methods, "classes": own.classes},
         "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
     }  # fmt: skip
     more = {"weights": {asked.model: own.digest or "none given"}}
@@ -133,6 +134,7 @@ class _Walk:
             found["model.simple_features_auroc"] = simple
         report.heading("The model before its map")
         report.record_all(found | told, "On test images")
+        report.record("calibration.temperature", exact(degree, n=len(said), how="one temperature of the logits"))
         report.say(f"Temperature {degree:.2f}.")
         report.keep("predictions", said.set_index("image"))
         self.said, self.found = said, found | told
@@ -234,9 +236,12 @@ class _Walk:
         if not len(train):
             return None
         seen = self.images.pictures(train, self.labels)
-        side = seen.masks.shape[-1]
-        means = np.zeros((len(self.own.classes), side, side))
-        for number in np.unique(seen.labels):
+        if not seen.masks.any():
+            return None
+        means = np.repeat(
+            class_mean_mask(seen.masks), len(self.own.classes), axis=0
+        )  # of a class without objects: of all
+        for number in np.unique(seen.labels[seen.masks.any((1, 2))]):
             means[number] = class_mean_mask(seen.masks[seen.labels == number])[0]
         return means
 
