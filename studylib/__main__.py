@@ -10,23 +10,28 @@ import sys
 from pathlib import Path
 
 from studylib.data import verbs as verbs_of_data
+from studylib.study import own_verb
 
 VERBS = {
     "fits": "train the networks that a study's settings ask for; several processes may share the work",
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
+    "audit": "gates, maps and measures of your own model on your own images, as one report",
+    "app": "look at one image in the browser, by a network that was trained here; this machine only",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
-    "claims": "compare a report's verdicts with the committed ones, or list a study's statements with their rules",
+    "claims": "compare a report's verdicts with the committed ones, list a study's statements with their rules, "
+    "or write reports/CHANGES.md: every verdict that changed between two committed runs",
     "archive": "pack a run's networks, reports, ledgers and lock into one file with checksums, or unpack one",
-    "data": "list the known data sets, fetch or import an owner's release, or check a folder in our layout",
+    "data": "list the known data sets, fetch or import a release, lay out a folder of your images, or check one",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
     "colab": "write the cell that installs the project on Colab, and the badge, into every notebook",
+    "datasheets": "write data/phantoms/NAME.md, a datasheet for each family of phantoms, counted on the sets it draws",
 }
 
 
@@ -48,13 +53,16 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    own_verb.options(made["audit"])
+    made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
+    made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
     made["expected"].add_argument("studies", nargs="+", metavar="STUDY", help="two digits, 02")
     made["expected"].add_argument("--write", action="store_true", help="measure and write the tolerances")
-    made["claims"].add_argument("what", choices=("diff", "list"))
-    made["claims"].add_argument("study", metavar="STUDY")
+    made["claims"].add_argument("what", choices=("diff", "list", "changes"))
+    made["claims"].add_argument("study", nargs="?", metavar="STUDY", help="two digits, 02; `changes` reads all reports")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
     made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
@@ -102,6 +110,9 @@ def is_expected(error: Exception) -> bool:
         "RootError",
         "CatalogueError",
         "SiteError",
+        "ModelError",
+        "ViewerError",
+        "DatasheetError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
@@ -148,6 +159,16 @@ def _explain(asked) -> None:
     print(f"figure: {target.name}")
 
 
+def _audit(asked) -> int:
+    return own_verb.run(asked)
+
+
+def _app(asked) -> int:
+    from studylib.app.server import serve
+
+    return serve(asked.port, asked.seed)
+
+
 def _refresh(asked) -> None:
     from studylib.study.run import refresh
 
@@ -172,7 +193,7 @@ def _site(asked) -> None:
     from studylib.study.site import build
 
     root = find_root()
-    page = build(reports_folder(root), root)
+    page = build(reports_folder(root), root, VERBS)
     print(f"site {page.parent.name}/{page.name}")
 
 
@@ -201,6 +222,11 @@ def _expected(asked) -> int:
 
 
 def _claims(asked) -> int:
+    if asked.what == "changes":
+        return _changes()
+    if not asked.study:
+        print(f"claims {asked.what}: name a study, two digits: claims {asked.what} 02", file=sys.stderr)
+        return 2
     from studylib.study.summary import claims_diff, claims_list
 
     if asked.what == "list":
@@ -208,6 +234,8 @@ def _claims(asked) -> int:
         return 0
     text, changed = claims_diff(asked.study, asked.data, asked.profile)
     print(text)
+    if changed:
+        print("once that is looked at and committed: python -m studylib claims changes")
     return int(changed)
 
 
@@ -222,6 +250,14 @@ def _archive(asked) -> int:
         archive.unpack(Path(asked.unpack), to)
     else:
         archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
+
+
+def _changes() -> int:
+    from studylib.study.changes import write
+    from studylib.study.root import find_root
+
+    path, found = write(find_root())
+    print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
     return 0
 
 
@@ -257,6 +293,13 @@ def _colab(asked) -> None:
     print(f"{len(colab.write(root))} notebooks changed")
     if not colab.badge(colab.repository_of(root), "x"):
         print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
+
+
+def _datasheets(_asked) -> None:
+    from studylib.study.datasheets import write
+    from studylib.study.root import find_root
+
+    write(find_root(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -10,17 +10,22 @@ from pathlib import Path
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments; nothing heavy is imported."""
-    parser.add_argument("what", choices=("list", "check", "fetch", "import"))
+    parser.add_argument("what", choices=("list", "check", "layout", "fetch", "import"))
     parser.add_argument(
         "where", nargs="*", metavar="NAME FOLDER",
-        help="for check: a folder in our layout; for fetch: a set's name; for import: that and the folder of its "
-        "unpacked release",
+        help="for check: a folder in our layout; for layout: your images, one folder a class; for fetch: a set's name; "
+        "for import: that and the folder of its unpacked release",
     )  # fmt: skip
     parser.add_argument(
         "--to", metavar="FOLDER",
         help="for import: the folder to write (default $STUDYLIB_DATA/NAME); for fetch: where downloads and the "
         "unpacked release go (default $STUDYLIB_DATA/releases/NAME)",
     )  # fmt: skip
+    parser.add_argument("--group", default="group", metavar="COLUMN", help="for check: patient, lesion or slide")
+    parser.add_argument("--masks", metavar="FOLDER", help="for layout: masks of the same names, 0 is the rest")
+    parser.add_argument(
+        "--group-pattern", default="", metavar="REGEX", help="for layout: its (…) in a file's name is the group"
+    )
     parser.add_argument(
         "--import", action="store_true", dest="then_import", help="for fetch: import the release when it is there"
     )
@@ -32,7 +37,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Do what was asked. -> exit status; errors of the user's making are raised as DataError."""
-    return {"list": _list, "check": _check, "fetch": _fetch, "import": _import}[asked.what](asked)
+    return {"list": _list, "check": _check, "fetch": _fetch, "import": _import, "layout": _layout}[asked.what](asked)
 
 
 def _say(line: str) -> None:
@@ -51,11 +56,21 @@ def _check(asked: argparse.Namespace) -> int:
         print("data check: name a folder that holds dataset.json and metadata.csv", file=sys.stderr)
         return 2
     from studylib.data.dataset import load_dataset
+    from studylib.data.inspection import inspection
 
-    dataset = load_dataset(Path(asked.where[0]))
-    counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
-    groups = len(set(dataset.groups()))
-    print(f"{dataset.name}: {len(dataset)} images ({counts}), {groups} groups, {dataset.fingerprint}; no problem found")
+    print(inspection(load_dataset(Path(asked.where[0])), asked.group))
+    return 0
+
+
+def _layout(asked: argparse.Namespace) -> int:
+    if len(asked.where) != 1 or not asked.to:
+        print("data layout: name a folder that holds CLASS/IMAGE, and with --to the folder to write", file=sys.stderr)
+        return 2
+    from studylib.data.from_folders import lay_out
+
+    masks = Path(asked.masks) if asked.masks else None
+    lay_out(Path(asked.where[0]), Path(asked.to), masks=masks, group_pattern=asked.group_pattern, say=_say)
+    print(f"next: python -m studylib data check {asked.to}")
     return 0
 
 

@@ -51,14 +51,18 @@ def show_table(table: pd.DataFrame, title: str = "") -> None:
     if table.empty:
         show_text(f"*{title or 'This table'}: nothing in this run.*")
         return
-    shown = table.map(digits)
     if not on_page():
-        print("\n".join(text for text in (title, shown.to_string()) if text))
+        print("\n".join(text for text in (title, table.map(digits).to_string()) if text))
         return
     from IPython.display import HTML, display
 
     heading = f"<p><b>{html.escape(title)}</b></p>" if title else ""
-    display(HTML(f"<div>{STYLE}{heading}{breakable(shown.to_html(escape=True, border=0))}</div>"))
+    display(HTML(f"<div>{STYLE}{heading}{table_html(table)}</div>"))
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A table as HTML, numbers at three digits, row names that may break."""
+    return breakable(table.map(digits).to_html(escape=True, border=0))
 
 
 def breakable(table: str) -> str:
@@ -77,8 +81,18 @@ def show_text(markdown: str) -> None:
 
 
 def show_figure(fig: Figure, path: Path, caption: str, photographs: bool = False) -> None:
-    """Save a figure as PATH.png and PATH.svg, the same bytes for the same figure, and show it with its caption.
-    photographs: it shows some, whose grain a palette of 256 colours stores in a third of the bytes.
+    """Save a figure as `save_figure` does and show it with its caption."""
+    save_figure(fig, path, photographs)
+    if on_page():
+        from IPython.display import Image, display
+
+        display(Image(filename=str(path.with_suffix(".png")), alt=caption))
+    show_text(f"*{caption}*")
+
+
+def save_figure(fig: Figure, path: Path, photographs: bool = False) -> None:
+    """Save a figure as PATH.png and PATH.svg, the same bytes for the same figure, and close it. photographs: it shows
+    some, whose grain a palette of 256 colours stores in a third of the bytes.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
@@ -89,11 +103,6 @@ def show_figure(fig: Figure, path: Path, caption: str, photographs: bool = False
     plt.close(fig)
     if photographs:
         _in_few_colours(path.with_suffix(".png"))
-    if on_page():
-        from IPython.display import Image, display
-
-        display(Image(filename=str(path.with_suffix(".png")), alt=caption))
-    show_text(f"*{caption}*")
 
 
 def _in_few_colours(path: Path) -> None:

@@ -23,15 +23,21 @@ FAMILIES = {
 }
 
 
-def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int, runs: Path) -> Path:
-    """Draw a phantom set unless it lies there already; its name holds a hash of all that decides it. -> its folder."""
-    module, function = FAMILIES[settings.phantom].split(":")
+def phantom_set(settings: Settings, profile: Profile, variant: str, seed: int) -> tuple[str, dict]:
+    """What a set of phantoms is called, by a hash of all that decides it, and what its generator is asked for."""
+    module, _ = FAMILIES[settings.phantom].split(":")
     base = variant.removesuffix("_free")
     asked = dict(profile.phantom if base == "plain" else profile.variants[base]) | {"seed": seed}
     if variant.endswith("_free"):  # the same patients, the cue set free of the label
         asked["mode"] = "dissociated"
     text = json.dumps([asked, code_digest((module,))], sort_keys=True)
-    name = f"{settings.phantom}-{variant}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{settings.phantom}-{variant}-{hashlib.sha256(text.encode()).hexdigest()[:12]}", asked
+
+
+def phantom_folder(settings: Settings, profile: Profile, variant: str, seed: int, runs: Path) -> Path:
+    """Draw a phantom set unless it lies there already; its name holds a hash of all that decides it. -> its folder."""
+    module, function = FAMILIES[settings.phantom].split(":")
+    name, asked = phantom_set(settings, profile, variant, seed)
     folder = runs / "phantoms" / name
     with lock(runs / "phantoms" / ".locks" / name):
         if not (folder / "metadata.csv").exists():

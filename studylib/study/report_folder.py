@@ -40,6 +40,11 @@ class ReportFolder:
         """Where the report stands once it is whole."""
         return reports_folder(self.root) / f"{self.data}-{self.profile_name}" / self.name
 
+    @property
+    def command(self) -> str:
+        """What makes this report again."""
+        return f"make reproduce STUDY={self.number} DATA={self.data} PROFILE={self.profile_name} SEED={self.seed}"
+
     def _open_folder(self) -> Path:
         given = os.environ.get("STUDYLIB_REPORT")
         if given:  # the runner made it and moves it in place
@@ -106,10 +111,9 @@ class ReportFolder:
         """
         from studylib.study.display import show_figure
 
-        apart = patients and self.data == "real"
+        apart = patients and self.data != "phantom"
         folder = self._folder / ("patients" if apart else "figures")
-        command = f"make reproduce STUDY={self.number} DATA={self.data} PROFILE={self.profile_name} SEED={self.seed}"
-        text = f"{caption} Redraw: `{command}`."
+        text = f"{caption} Redraw: `{self.command}`."
         with record.explained(self.final):
             folder.mkdir(exist_ok=True)
             (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
@@ -119,7 +123,7 @@ class ReportFolder:
     @contextmanager
     def apart(self, name: str):
         """A folder of the report for what is not committed: of real people among `patients`. -> its path"""
-        folder = self._folder / ("patients" if self.data == "real" else "") / name
+        folder = self._folder / ("patients" if self.data != "phantom" else "") / name
         with record.explained(self.final):
             folder.mkdir(parents=True, exist_ok=True)
             yield folder
@@ -157,6 +161,20 @@ class ReportFolder:
         """Move the report to where it stands for good; the runner, where one made the folder, does so itself."""
         if not os.environ.get("STUDYLIB_REPORT"):
             record.replace_folder(self._folder, self.final)
+
+    def kept(self, name: str) -> pd.DataFrame | None:
+        """A table that this run kept, as tables/NAME.csv holds it; None where it kept none of that name."""
+        import pandas as pd
+
+        path = self._folder / "tables" / f"{name}.csv"
+        return pd.read_csv(path, keep_default_na=False) if path.is_file() else None
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text in the report. name: its path there, `cards/small.md`."""
+        path = self._folder / name
+        with record.explained(self.final):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
 
 def device() -> str:
