@@ -42,13 +42,13 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     made = {name: verbs.add_parser(name, help=text, description=text) for name, text in VERBS.items()}
-    for name in ("fits", "report", "plan", "summary", "explain"):
+    for name in ("fits", "report", "plan", "summary", "archive", "explain"):
         if name == "explain":
             made[name].add_argument("image", metavar="IMAGE", help="a picture file")
             made[name].add_argument("--study", required=True, metavar="STUDY", help="two digits, 01")
             made[name].add_argument("--to", metavar="FILE.png", help="where to write the figure (default: beside you)")
         else:
-            many = "+" if name != "report" else 1
+            many = {"report": 1, "archive": "*"}.get(name, "+")
             made[name].add_argument("studies", nargs=many, metavar="STUDY", help="two digits, 02")
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
@@ -65,13 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made["claims"].add_argument("study", nargs="?", metavar="STUDY", help="two digits, 02; `changes` reads all reports")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
-    made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
-    made["archive"].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
-    made["archive"].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
-    made["archive"].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
-    made["archive"].add_argument(
-        "--unpack", metavar="FILE", help="unpack this archive instead, and check every checksum"
-    )
+    made["archive"].add_argument("--unpack", metavar="FILE", help="unpack this one, every checksum compared")
     made["archive"].add_argument("--to", metavar="PLACE", help="the file to write, or the new folder to unpack into")
     verbs_of_data.options(made["data"])
     made["review"].add_argument("what", choices=("read",))
@@ -254,9 +248,9 @@ def _archive(asked) -> int:
 
 def _changes() -> int:
     from studylib.study.changes import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    path, found = write(find_root())
+    path, found = write(find_clone())
     print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
     return 0
 
@@ -289,17 +283,14 @@ def _colab(asked) -> None:
     from studylib.study import colab
     from studylib.study.root import find_clone
 
-    root = find_clone()
-    print(f"{len(colab.write(root))} notebooks changed")
-    if not colab.badge(colab.repository_of(root), "x"):
-        print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
+    print(colab.write_and_say(find_clone()))
 
 
 def _datasheets(_asked) -> None:
     from studylib.study.datasheets import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    write(find_root(), lambda line: print(line, flush=True))
+    write(find_clone(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -217,7 +217,14 @@ def test_the_command_line_from_the_wheel(site, tmp_path):
     plan = typed("plan", "02")
     assert plan.returncode == 0 and plan.stdout.startswith("study 02 phantom-quick:")
     assert "isic2017" in typed("data", "list").stdout
-    for words in (["environment"], ["refresh", "02"]):
+    for words in (
+        ["environment"],
+        ["refresh", "02"],
+        ["colab"],
+        ["datasheets"],
+        ["claims", "changes"],
+        ["archive", "02"],
+    ):
         refused = typed(*words)
         assert refused.returncode == 1 and "run it in a clone" in refused.stderr, refused.stderr
     assert not list(tmp_path.iterdir())
