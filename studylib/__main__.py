@@ -194,9 +194,9 @@ def _archive(asked) -> int:
 
 def _changes() -> int:
     from studylib.study.changes import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    path, found = write(find_root())
+    path, found = write(find_clone())
     print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
     return 0
 
@@ -229,17 +229,14 @@ def _colab(asked) -> None:
     from studylib.study import colab
     from studylib.study.root import find_clone
 
-    root = find_clone()
-    print(f"{len(colab.write(root))} notebooks changed")
-    if not colab.badge(colab.repository_of(root), "x"):
-        print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
+    print(colab.write_and_say(find_clone()))
 
 
 def _datasheets(_asked) -> None:
     from studylib.study.datasheets import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    write(find_root(), lambda line: print(line, flush=True))
+    write(find_clone(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

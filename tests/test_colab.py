@@ -64,6 +64,9 @@ def test_a_repository_gives_every_notebook_its_badge(tmp_path):
         assert link in badge and "\n\n".join([title, rest]) == text(was["cells"][0])
         assert f'repository = "{ADDRESS}"' in text(made["cells"][1])
         assert [text(c) for c in made["cells"][2:]] == [text(c) for c in was["cells"][2:]]
+    assert colab.write_and_say(tmp_path) == "0 notebooks changed"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    assert colab.write_and_say(tmp_path).startswith("7 notebooks changed; no badge: pyproject.toml names no Repository")
     assert colab.badge("https://example.org/x", "01") == "" == colab.badge("", "01")
 
 

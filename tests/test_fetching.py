@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import random
 import re
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -190,6 +194,29 @@ def test_a_damaged_archive_that_nothing_vouches_for_is_fetched_anew(site, tmp_pa
         fetch_release("set", tmp_path / "to", lambda _: None, QUICK)
     one_archive(site, tmp_path, whole)
     assert (fetch_release("set", tmp_path / "to", lambda _: None, QUICK).folder / "a.bin").stat().st_size == 5_000
+
+
+@pytest.mark.fault
+def test_a_killed_fetch_goes_on_where_it_stood(site, tmp_path):
+    data = zipped({"a.bin": random.Random(0).randbytes(2_000_000), "b.bin": b"b"})
+    one_archive(site, tmp_path, data, pause=0.002)
+    command = [sys.executable, "-m", "studylib", "data", "fetch", "set"]
+    process = subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    part = tmp_path / "images" / "releases" / "set" / "downloads" / "a.zip.part"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    held = part.stat().st_size
+    assert 100_000 < held < len(data) and not (part.parents[1] / "release").exists()
+    site.asked.clear()
+    site.pages["a.zip"].pause = 0
+    assert main(["data", "fetch", "set"]) == 0
+    assert site.asked == [("a.zip", f"bytes={held}-")]
+    assert (part.parents[1] / "release" / "a" / "a.bin").read_bytes() == random.Random(0).randbytes(2_000_000)
 
 
 def test_an_archive_that_came_anew_is_unpacked_anew(site, tmp_path):

@@ -91,3 +91,10 @@ def write(root: Path) -> list[str]:
             beside.replace(path)
             changed.append(path.name)
     return changed
+
+
+def write_and_say(root: Path) -> str:
+    """Do that. -> what changed, and whether there is a badge"""
+    said = f"{len(write(root))} notebooks changed"
+    lacking = "" if badge(repository_of(root), "") else "; no badge: pyproject.toml names no Repository on GitHub yet"
+    return said + lacking

@@ -37,10 +37,10 @@ def is_root(folder: Path) -> bool:
 
 
 def find_clone() -> Path:
-    """The project's own folder, for what is written there. Raises RootError where it came in a wheel."""
+    """The project's own folder, to write to or to pack. Raises RootError where the project came in a wheel."""
     root = find_root()
     if root == INSTALLED:
-        raise RootError("this writes to the project's own files, and here they come from a wheel: run it in a clone")
+        raise RootError("this works on the project's own files, and here they come from a wheel: run it in a clone")
     return root
 
 
