@@ -58,8 +58,8 @@ def of_images(study: Study) -> dict[str, str]:
     """What the images are: source, licence, number, classes, outlines, known traps."""
     dataset, info = study.dataset(), study.dataset().info
     outlined = int((dataset.table["mask_file"] != "").sum())
-    without = f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no outline and are left out"
-    masks = {0: "The set holds no outlines", len(dataset): "Every image has an outline"}
+    without = f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no mask and are left out"
+    masks = {0: "The set holds no masks", len(dataset): "Every image has a mask"}
     found = {
         "data_title": info.get("title", dataset.name),
         "images": counted(len(dataset), "image"),

@@ -90,7 +90,7 @@ def sheet(family: str, settings: Settings, runs: Path, words: dict[str, dict] | 
         lines += ["### How planted cues go with the class", "", *grid(cued, "set, cue"), ""]
     lines += [
         "## How it is drawn, and what may be asked for", "",
-        "```", inspect.getdoc(generator(family)), "```", "",
+        *(f"> {line}".rstrip() for line in inspect.getdoc(generator(family)).splitlines()), "",
         "What each profile of the study asks for:", "", *grid(asked(settings), "profile, set"), "",
         "## Preparation, licence, upkeep", "",
         f"{about['prepared']} Nothing else was done, and nobody labelled anything. Licence: {about['licence']}. "
