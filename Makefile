@@ -3,9 +3,11 @@ STUDY ?= all
 DATA ?= phantom
 PROFILE ?= quick
 SEED ?= 0
+PORT ?= 8501
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 PYTHON ?= python3
 PROFILE_SNAKEMAKE ?=
+TO ?=
 # TORCH=cpu asks uv for PyTorch's CPU build from PyTorch's own index, 4 GB less; it needs that index and cannot be tried offline
 TORCH ?=
 
@@ -21,7 +23,7 @@ SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-in
 	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: reproduce test lint bench data lab site doctor expected clean help networks
+.PHONY: reproduce test lint bench data lab site doctor expected clean help networks archive app
 
 # ---- what to do
 reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
@@ -61,8 +63,14 @@ bench: .venv-bench/.ready ## speed and memory of maps against other libraries, r
 data: .venv/.ready ## which real sets are known, which are here, and where to get the rest
 	@python -m studylib data list
 
+archive: .venv/.ready ## pack networks, reports, ledgers and lock of a run into one file with checksums (TO=FILE.tar.gz; unpack: python -m studylib archive --unpack FILE --to FOLDER)
+	@python -m studylib archive $(NUMBERS) --data $(DATA) --profile $(PROFILE) --seed $(SEED) $(if $(TO),--to $(TO))
+
 lab: .venv/.ready ## the notebooks in Jupyter
 	jupyter lab notebooks
+
+app: .venv/.ready ## look at one image in the browser, by a network trained here: maps beside their floor, warnings, one page to keep (PORT=8501)
+	@python -m studylib app --port $(PORT) --seed $(SEED)
 
 site: .venv/.ready ## reports/index.html from the reports that are there
 	@python -m studylib site

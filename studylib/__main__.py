@@ -9,21 +9,28 @@ import os
 import sys
 from pathlib import Path
 
+from studylib.data import verbs as verbs_of_data
+from studylib.study import own_verb
+
 VERBS = {
     "fits": "train the networks that a study's settings ask for; several processes may share the work",
     "report": "run a study's notebook and write its report, unless an up-to-date one is there",
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, calibrated confidence, maps and a sentence for one image, by a study's trained network",
+    "audit": "gates, maps and measures of your own model on your own images, as one report",
+    "app": "look at one image in the browser, by a network that was trained here; this machine only",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
     "summary": "print the verdicts of the reports of a run",
     "expected": "compare quick phantom reports with tests/expected/, or measure their tolerances over five seeds",
     "claims": "compare a report's verdicts with the committed ones, list a study's statements with their rules, "
     "or write reports/CHANGES.md: every verdict that changed between two committed runs",
-    "data": "list the known data sets, check a folder in our layout, or import an owner's release",
+    "archive": "pack a run's networks, reports, ledgers and lock into one file with checksums, or unpack one",
+    "data": "list the known data sets, fetch or import a release, lay out a folder of your images, or check one",
     "review": "read what one or two experts said on a review sheet",
     "doctor": "say what is here and what each profile would take",
     "environment": "write environment.yml from pyproject.toml",
+    "colab": "write the cell that installs the project on Colab, and the badge, into every notebook",
     "datasheets": "write data/phantoms/NAME.md, a datasheet for each family of phantoms, counted on the sets it draws",
 }
 
@@ -46,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    own_verb.options(made["audit"])
+    made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
+    made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
     made["report"].add_argument("--force", action="store_true", help="run although an up-to-date report is there")
     made["refresh"].add_argument("study", metavar="STUDY")
@@ -55,16 +65,15 @@ def parser() -> argparse.ArgumentParser:
     made["claims"].add_argument("study", nargs="?", metavar="STUDY", help="two digits, 02; `changes` reads all reports")
     made["claims"].add_argument("--data", default="phantom")
     made["claims"].add_argument("--profile", default="quick")
-    made["data"].add_argument("what", choices=("list", "check", "import"))
-    made["data"].add_argument(
-        "where", nargs="*", metavar="NAME FOLDER",
-        help="for check: a folder in our layout; for import: a set's name and the folder of its unpacked release",
-    )  # fmt: skip
-    made["data"].add_argument("--to", help="for import: the folder to write (default $STUDYLIB_DATA/NAME)")
-    made["data"].add_argument("--allow-missing", action="store_true", help="for import: files may be missing")
-    made["data"].add_argument(
-        "--threshold", type=int, metavar="N", help="for import of skin lesions: masks are lesion above N, 0 to 254"
+    made["archive"].add_argument("studies", nargs="*", metavar="STUDY", help="two digits, 02 (default: all)")
+    made["archive"].add_argument("--data", default="phantom", help="phantom or real (default phantom)")
+    made["archive"].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
+    made["archive"].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
+    made["archive"].add_argument(
+        "--unpack", metavar="FILE", help="unpack this archive instead, and check every checksum"
     )
+    made["archive"].add_argument("--to", metavar="PLACE", help="the file to write, or the new folder to unpack into")
+    verbs_of_data.options(made["data"])
     made["review"].add_argument("what", choices=("read",))
     made["review"].add_argument("verdicts", nargs="+", metavar="VERDICTS.csv", help="one file a reader, two at most")
     made["review"].add_argument(
@@ -101,6 +110,8 @@ def is_expected(error: Exception) -> bool:
         "RootError",
         "CatalogueError",
         "SiteError",
+        "ModelError",
+        "ViewerError",
         "DatasheetError",
     }
     return any(kind.__name__ in names for kind in type(error).__mro__)
@@ -148,6 +159,16 @@ def _explain(asked) -> None:
     print(f"figure: {target.name}")
 
 
+def _audit(asked) -> int:
+    return own_verb.run(asked)
+
+
+def _app(asked) -> int:
+    from studylib.app.server import serve
+
+    return serve(asked.port, asked.seed)
+
+
 def _refresh(asked) -> None:
     from studylib.study.run import refresh
 
@@ -171,7 +192,8 @@ def _site(asked) -> None:
     from studylib.study.root import find_root, reports_folder
     from studylib.study.site import build
 
-    page = build(reports_folder(find_root()))
+    root = find_root()
+    page = build(reports_folder(root), root, VERBS)
     print(f"site {page.parent.name}/{page.name}")
 
 
@@ -201,7 +223,10 @@ def _expected(asked) -> int:
 
 def _claims(asked) -> int:
     if asked.what == "changes":
-        return _changes()
+        from studylib.study.changes import write
+
+        print(f"wrote reports/CHANGES.md: {len(write()[1])} verdicts changed between committed runs")
+        return 0
     if not asked.study:
         print(f"claims {asked.what}: name a study, two digits: claims {asked.what} 02", file=sys.stderr)
         return 2
@@ -217,55 +242,21 @@ def _claims(asked) -> int:
     return int(changed)
 
 
-def _changes() -> int:
-    from studylib.study.changes import write
-    from studylib.study.root import find_root
+def _archive(asked) -> int:
+    from studylib.study import archive
 
-    path, found = write(find_root())
-    print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
-    return 0
+    if asked.unpack and (asked.studies or not asked.to):
+        print("archive: with --unpack FILE say --to FOLDER, and no studies", file=sys.stderr)
+        return 2
+    to = Path(asked.to) if asked.to else None
+    if asked.unpack:
+        archive.unpack(Path(asked.unpack), to)
+    else:
+        archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
 
 
 def _data(asked) -> int:
-    if asked.what == "list":
-        from studylib.data.catalogue import listing
-
-        print(listing())
-        return 0
-    if asked.what == "import":
-        return _import(asked)
-    if len(asked.where) != 1:
-        print("data check: name a folder that holds dataset.json and metadata.csv", file=sys.stderr)
-        return 2
-    from studylib.data.dataset import load_dataset
-
-    dataset = load_dataset(Path(asked.where[0]))
-    counts = ", ".join(f"{name} {int((dataset.labels() == i).sum())}" for i, name in enumerate(dataset.classes))
-    groups = len(set(dataset.groups()))
-    print(f"{dataset.name}: {len(dataset)} images ({counts}), {groups} groups, {dataset.fingerprint}; no problem found")
-    return 0
-
-
-def _import(asked) -> int:
-    from studylib.data import catalogue
-    from studylib.data.importers.registry import IMPORTERS, import_release
-
-    if len(asked.where) != 2:
-        known = ", ".join(IMPORTERS)
-        print(f"data import: name a set ({known}) and the folder of its unpacked release", file=sys.stderr)
-        return 2
-    name, source = asked.where
-    given = os.environ.get("STUDYLIB_DATA", "")
-    if not asked.to and not given:
-        print("data import: say where to write with --to FOLDER, or set STUDYLIB_DATA", file=sys.stderr)
-        return 2
-    target = asked.to or Path(given).expanduser() / name
-    import_release(
-        name, source, target, allow_missing=asked.allow_missing, threshold=asked.threshold,
-        say=lambda line: print(line, flush=True),
-    )  # fmt: skip
-    print(catalogue.licence(name))
-    return 0
+    return verbs_of_data.run(asked)
 
 
 def _review(asked) -> None:
@@ -283,16 +274,25 @@ def _doctor(asked) -> None:
 
 def _environment(asked) -> None:
     from studylib.study.environment import write
-    from studylib.study.root import find_root
+    from studylib.study.root import find_clone
 
-    print(f"wrote {write(find_root()).name}")
+    print(f"wrote {write(find_clone()).name}")
+
+
+def _colab(asked) -> None:
+    from studylib.study import colab
+    from studylib.study.root import find_clone
+
+    root = find_clone()
+    print(f"{len(colab.write(root))} notebooks changed")
+    if not colab.badge(colab.repository_of(root), "x"):
+        print("no badge: pyproject.toml names no [project.urls] Repository on GitHub yet")
 
 
 def _datasheets(_asked) -> None:
     from studylib.study.datasheets import write
-    from studylib.study.root import find_root
 
-    write(find_root(), lambda line: print(line, flush=True))
+    write(say=lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_load_uses_the_safe_unit_and_what_is_known_of_the_set(tmp_path, monkeypa
 def test_listing_has_a_line_for_each_set_and_says_what_is_here(tmp_path, monkeypatch, tiny_dataset):
     lines = catalogue.listing().splitlines()
     assert len(lines) == 14 and lines[1].startswith("brain_mri ") and "2,065" in lines[1]
-    assert lines[-1].startswith("STUDYLIB_DATA is not set")
+    assert lines[-1].startswith("STUDYLIB_DATA is not set") and "log-in (all but cervix_types)" in lines[-1]
     tiny_dataset.rename(tmp_path / "isic2017")
     monkeypatch.setenv("STUDYLIB_DATA", str(tmp_path))
     here = [line.split()[0] for line in catalogue.listing().splitlines()[1:-1] if line.split()[3] == "yes"]

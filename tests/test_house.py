@@ -34,6 +34,7 @@ ROOMS_WITH_README += [
     "studylib/models",
     "studylib/training",
     "studylib/study",
+    "studylib/app",
 ]
 # Paths of one person's machine. Written so that this line does not find itself.
 PRIVATE = re.compile(r"(?<![\w.*/:-])/(?:home|root|work|Users|mnt|media)/[A-Za-z]")

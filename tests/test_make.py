@@ -1,5 +1,5 @@
-"""`make reproduce` as a person types it, on a small copy of the project: twice at once, again, and with a cell that
-fails.
+"""`make reproduce` as a person types it, on a small copy of the project: twice at once, again, from an archive, and
+with a cell that fails.
 """
 
 from __future__ import annotations
@@ -121,6 +121,40 @@ def test_again_does_nothing(project):
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 0 and "fit 02" not in output, output
     assert (project / "reports" / "phantom-quick" / NAME / "provenance.json").stat().st_mtime_ns == made
+
+
+def archived(project: Path, *words: str) -> subprocess.CompletedProcess:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("STUDYLIB_")} | {"PYTHONPATH": str(project)}
+    command = [sys.executable, "-m", "studylib", "archive", *words]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_from_an_archive_every_figure_is_drawn_again_without_training(project, tmp_path):
+    made = [archived(project, "02", "--to", str(tmp_path / name / "x.tar.gz")) for name in "ab"]
+    assert [m.returncode for m in made] == [0, 0], made[0].stderr
+    assert "archive x.tar.gz: studies 02, 3 networks," in made[0].stdout
+    assert (tmp_path / "a" / "x.tar.gz").read_bytes() == (tmp_path / "b" / "x.tar.gz").read_bytes()
+    new = tmp_path / "new"
+    done = archived(project, "--unpack", str(tmp_path / "a" / "x.tar.gz"), "--to", str(new))
+    assert done.returncode == 0 and "every checksum right; 3 networks" in done.stdout, done.stderr
+    assert {path.name for path in (new / "runs").iterdir()} == {"02"}  # no phantoms, no caches
+    weights = {path: path.stat().st_mtime_ns for path in new.glob("runs/02/*/weights.safetensors")}
+    shutil.copytree(project / ".venv", new / ".venv")  # set up already: this Python
+    (new / ".venv" / ".ready").touch()
+    report = new / "reports" / "phantom-quick" / NAME
+    before, drawn = (report / "metrics.json").read_bytes(), (report / f"{NAME}.html").stat().st_mtime_ns
+    process = reproduce(new)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0 and "fit 02" not in output, output
+    assert {path: path.stat().st_mtime_ns for path in new.glob("runs/02/*/weights.safetensors")} == weights
+    assert len(weights) == 3 and (report / "metrics.json").read_bytes() == before
+    assert (report / f"{NAME}.html").stat().st_mtime_ns > drawn
+
+
+def test_an_archive_wants_a_whole_run(project, tmp_path):
+    done = archived(project, "02", "--seed", "7", "--to", str(tmp_path / "x.tar.gz"))
+    assert done.returncode == 1 and done.stderr.startswith("ArchiveError: study 02: 3 of 3 networks\n")
+    assert "make reproduce STUDY=02 DATA=phantom PROFILE=quick SEED=7" in done.stderr and not list(tmp_path.iterdir())
 
 
 def test_a_cell_that_fails_is_said_and_the_old_report_stays(project):

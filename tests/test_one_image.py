@@ -117,7 +117,7 @@ def test_a_study_with_words_says_them_of_the_photograph_in_its_own_aspect(tmp_pa
     # a disc on a photograph of 60 x 20 is elongated on a square, and round in its own aspect
     y, x = np.mgrid[:60, :60]
     disc = ((x / 3 - 10) ** 2 + (y - 30) ** 2 < 64).astype(float)  # as the square network sees it, three times as wide
-    wide = Explained(**(vars(explained(maps={"gradcam++": disc}))))
+    wide = Explained(**(vars(explained(maps={"gradcam++": disc}, spoken="gradcam++"))))
     assert "round region" in " ".join(one_image.in_words(wide, np.zeros((60, 20, 3), np.uint8) + 90, 0.0).sentences)
     assert "elongated region" in " ".join(one_image.in_words(wide, np.zeros((60, 60, 3), np.uint8) + 90, 0.0).sentences)
 

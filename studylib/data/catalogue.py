@@ -14,10 +14,13 @@ FIELDS = ("title", "study", "images", "group", "homepage", "licence", "citation"
 
 
 def _file() -> Path:
-    """Find data/datasets.toml in $STUDYLIB_HOME or in the folder that holds the package."""
+    """Find data/datasets.toml in $STUDYLIB_HOME, in the folder that holds the package, or in what a wheel carries."""
     home = os.environ.get("STUDYLIB_HOME")
-    root = Path(home).expanduser() if home else Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
+    root = Path(home).expanduser() if home else package.parent
     path = root / "data" / "datasets.toml"
+    if not home and not path.is_file():
+        path = package / "_home" / "data" / "datasets.toml"
     if not path.is_file():
         raise DataError(
             f"{path} does not exist: run from a clone of the repository, or set STUDYLIB_HOME to one "
@@ -110,5 +113,10 @@ def listing() -> str:
         about = entry(name)
         here = "yes" if given and (Path(given).expanduser() / name / "dataset.json").is_file() else "no"
         lines.append(f"{name:<20} {about['study']:<5} {about['images']:>6,}  {here:<4} {about['title']}")
-    lines.append(f"STUDYLIB_DATA is {'set' if given else 'not set'}; how to get each set: data/datasets.toml")
+    by_hand = [name for name in names() if not {"fetch", "part_of"} & set(entry(name))]
+    state = "set" if given else "not set"
+    lines.append(
+        f"STUDYLIB_DATA is {state}; `python -m studylib data fetch NAME` downloads what needs no log-in (all but "
+        f"{', '.join(by_hand) or 'none'}); how to get it by hand: data/datasets.toml"
+    )
     return "\n".join(lines)

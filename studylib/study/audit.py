@@ -113,7 +113,7 @@ def sanity_gate(
 
 
 def stability_gate(
-    agreement: Estimate,
+    agreement: Estimate | str,
     *,
     repeatability: dict[str, Estimate | str] | None = None,
     reproducibility: dict[str, Estimate | str] | None = None,
@@ -124,14 +124,8 @@ def stability_gate(
     `repeatability` (other seed) and `reproducibility` (other backbone): measure (`spearman`, `ssim`, `overlap`) ->
     likeness minus that of 50 random pairs (Arun 2021); `perturbed`: change -> Spearman. A string is a reason for none.
     """
-    rows = [
-        above(
-            "4 stability",
-            f"Spearman of maps between networks above {BOUNDS['seeds'][0]}",
-            agreement,
-            BOUNDS["seeds"][0],
-        )
-    ]
+    rule = f"Spearman of maps between networks above {BOUNDS['seeds'][0]}"
+    rows = [_row(above, "4 stability", rule, agreement, BOUNDS["seeds"][0])]
     for how, excesses in (("other seed", repeatability), ("other backbone", reproducibility)):
         for measure, e in _measures(excesses):
             rule = f"{how}: {measure} above that of 50 random pairs"

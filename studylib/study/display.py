@@ -14,6 +14,7 @@ import pandas as pd
 
 from studylib.metrics.intervals import Estimate
 from studylib.study.marks import VERDICT_MARKS, spoken
+from studylib.study.root import find_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,14 +51,18 @@ def show_table(table: pd.DataFrame, title: str = "") -> None:
     if table.empty:
         show_text(f"*{title or 'This table'}: nothing in this run.*")
         return
-    shown = table.map(digits)
     if not on_page():
-        print("\n".join(text for text in (title, shown.to_string()) if text))
+        print("\n".join(text for text in (title, table.map(digits).to_string()) if text))
         return
     from IPython.display import HTML, display
 
     heading = f"<p><b>{html.escape(title)}</b></p>" if title else ""
-    display(HTML(f"<div>{STYLE}{heading}{breakable(shown.to_html(escape=True, border=0))}</div>"))
+    display(HTML(f"<div>{STYLE}{heading}{table_html(table)}</div>"))
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A table as HTML, numbers at three digits, row names that may break."""
+    return breakable(table.map(digits).to_html(escape=True, border=0))
 
 
 def breakable(table: str) -> str:
@@ -76,8 +81,18 @@ def show_text(markdown: str) -> None:
 
 
 def show_figure(fig: Figure, path: Path, caption: str, photographs: bool = False) -> None:
-    """Save a figure as PATH.png and PATH.svg, the same bytes for the same figure, and show it with its caption.
-    photographs: it shows some, whose grain a palette of 256 colours stores in a third of the bytes.
+    """Save a figure as `save_figure` does and show it with its caption."""
+    save_figure(fig, path, photographs)
+    if on_page():
+        from IPython.display import Image, display
+
+        display(Image(filename=str(path.with_suffix(".png")), alt=caption))
+    show_text(f"*{caption}*")
+
+
+def save_figure(fig: Figure, path: Path, photographs: bool = False) -> None:
+    """Save a figure as PATH.png and PATH.svg, the same bytes for the same figure, and close it. photographs: it shows
+    some, whose grain a palette of 256 colours stores in a third of the bytes.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
@@ -88,11 +103,6 @@ def show_figure(fig: Figure, path: Path, caption: str, photographs: bool = False
     plt.close(fig)
     if photographs:
         _in_few_colours(path.with_suffix(".png"))
-    if on_page():
-        from IPython.display import Image, display
-
-        display(Image(filename=str(path.with_suffix(".png")), alt=caption))
-    show_text(f"*{caption}*")
 
 
 def _in_few_colours(path: Path) -> None:
@@ -108,14 +118,14 @@ def marked(verdict: str) -> str:
     return f"{VERDICT_MARKS[verdict][0]} {verdict}"
 
 
-def beside_real(now: pd.DataFrame, reports: Path, name: str, data: str) -> pd.DataFrame:
+def beside_real(now: pd.DataFrame, real_report: Path, data: str) -> pd.DataFrame:
     """This run's verdicts, and those of the committed run on real images. now: columns of verdicts.csv, by claim."""
     table = now[["topic", "statement", "stated", "verdict", "estimate", "reason"]].copy()
     table["verdict"] = [marked(verdict) for verdict in table["verdict"]]
     table = table.rename(columns={"verdict": f"this run ({data})", "estimate": "ours"})
     if data == "real":
         return table
-    committed = reports / "real-standard" / name / "verdicts.csv"
+    committed = real_report / "verdicts.csv"
     real = pd.Series("not run yet", index=table.index)
     if committed.is_file():
         rows = pd.read_csv(committed, dtype=str, keep_default_na=False).set_index("claim")
@@ -141,14 +151,14 @@ def headline_text(folder: Path, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def opening_text(study: Study, reports: Path) -> str:
+def opening_text(study: Study) -> str:
     """The first screen of a notebook: the claim, this run's data, and what the runs that are there came to."""
     told = [
         f"**Claimed:** {study.settings.claim}",
         f"**This run:** {spoken(study.data, study.profile_name)}, seed {study.seed}.",
     ]
     for run in dict.fromkeys((f"{study.data}-{study.profile_name}", "real-standard")):
-        folder = reports / run / study.settings.name
+        folder = find_report(study.root, run, study.name)
         if (folder / "verdicts.csv").is_file() and (folder / "metrics.json").is_file():
             told.append(headline_text(folder, study.settings))
     told.append("For research and teaching only, not for diagnosis.")

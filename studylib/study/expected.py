@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from studylib.study.record import ReportError, write_json
-from studylib.study.root import find_root, reports_folder
+from studylib.study.root import find_clone, find_root, reports_folder
 from studylib.study.settings import load_settings
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -103,7 +103,7 @@ def measure(study: str) -> Path:
                 if before is not None:
                     os.environ["STUDYLIB_REPORTS"] = before
             print(f"seed {seed}: {len(runs[-1])} metrics", flush=True)
-    path = expected_file(study)
+    path = find_clone() / "tests" / "expected" / f"{study}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"study": study, "seeds": list(SEEDS), "trained_in": trained_in, "metrics": spread(runs)})
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,30 +27,46 @@ def curves(seen: Seen, methods: Sequence[str], steps: int) -> pd.DataFrame:
     """
     model, images = prepare(seen.trained.fit.model()), as_images(seen.pixels)
     e = explained(seen, methods)
-    said, side, shape = e.target, images.shape[-1], (len(images), *images.shape[-2:])
+    said, side = e.target, images.shape[-1]
     orders = {method: large(e, method, side) for method in methods}
-    orders |= {
-        "random": floors.uniform_random(shape, seen.trained.run.seed),
-        "centre": floors.centred_gaussian(shape),
-        "sobel": floors.sobel(seen.pixels),
-        "darkest": floors.darkest(seen.pixels),
-    }
+    orders |= floor_orders(seen.pixels, seen.trained.run.seed)
 
     @torch.inference_mode()
     def probability(part: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return model(part).softmax(1).gather(1, said[rows, None])[:, 0]
 
+    found = areas(probability, images, orders, steps)
+    row = told(seen, e) | {"repeat": seen.trained.run.repeat}
+    return pd.concat([pd.DataFrame(row | {"curve": kind} | found[kind]) for kind in CURVES], ignore_index=True)
+
+
+def floor_orders(pixels: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Orders of removal that no network made. pixels: uint8 (N, S, S[, 3]) -> {floor: (N, S, S)}."""
+    shape = pixels.shape[:3]
+    return {
+        "random": floors.uniform_random(shape, seed),
+        "centre": floors.centred_gaussian(shape),
+        "sobel": floors.sobel(pixels),
+        "darkest": floors.darkest(pixels),
+    }
+
+
+def areas(
+    probability: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    images: torch.Tensor,
+    orders: Mapping[str, np.ndarray],
+    steps: int,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Area under the deletion and the insertion curve for every order: {curve: {name: (N,)}}. Orders that are one map
+    up to a factor are measured once.
+    """
     made: dict[str, tuple] = {}
     for name, order in orders.items():
         same = next((other for other in made if _one_map(orders[other], order)), None)  # Grad-CAM is often CAM, scaled
         made[name] = made[same] if same else deletion_and_insertion(
             probability, images, order, steps=steps, batch_size=BATCH
         )  # fmt: skip
-    row = told(seen, e) | {"repeat": seen.trained.run.repeat}
-    return pd.concat(
-        [pd.DataFrame(row | {"curve": kind} | {name: pair[place].area for name, pair in made.items()})
-         for place, kind in enumerate(CURVES)], ignore_index=True,
-    )  # fmt: skip
+    return {kind: {name: pair[place].area for name, pair in made.items()} for place, kind in enumerate(CURVES)}
 
 
 def _one_map(a: np.ndarray, b: np.ndarray) -> bool:

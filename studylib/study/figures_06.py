@@ -68,15 +68,20 @@ def floors(rows: pd.DataFrame, title: str) -> Figure:
     real = int((rows["data"] == "real").sum())
     if 0 < real < len(rows):
         ax.axhline(real - 0.5, color="0.6", lw=0.8)
-    names = [f"{row.study} {kind_of(row.data)}: {row.map} − {row.floor}" for row in rows.itertuples()]
+    names = [f"{_place(row)}{row.map} − {row.floor}" for row in rows.itertuples()]
     ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="pixel AUPRC, map minus floor", title=title)
     ax.tick_params(axis="y", labelsize=8)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     used = [word for word in MARKERS if (rows["outcome"] == word).any()]
     shown = [ax.plot([], [], MARKERS[w], color="0.3", mfc="white" if w == "open" else "0.3", ls="")[0] for w in used]
-    ax.legend(shown, [OUTCOME_WORDS[w] for w in used], fontsize=8, loc="lower left")
+    ax.legend(shown, [OUTCOME_WORDS[w] for w in used], fontsize=8, loc="best")
     return fig
+
+
+def _place(row) -> str:
+    """`01 real images: `; nothing for a model of one's own, which stands alone."""
+    return "" if row.data == "own" else f"{row.study} {kind_of(row.data)}: "
 
 
 def gate_grid(gate_rows: pd.DataFrame, title: str) -> Figure:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studylib.study.marks import EVIDENCE, VERDICT_MARKS, badge, slug, spoken
-from studylib.study.statements import render_statements
+from studylib.study.answers import findings
+from studylib.study.index_answers import ASKED, render_answer, render_evidence, render_maps
+from studylib.study.index_cards import render_card, stripe
+from studylib.study.index_statements import mark, render_statements
+from studylib.study.links import href, notebook_page, section_address
+from studylib.study.marks import EVIDENCE, VERDICT_MARKS
+from studylib.study.sections import Contents
+from studylib.study.statements import NO_RUN, Statement
 
 if TYPE_CHECKING:
     from studylib.study.site import Report
@@ -19,22 +25,57 @@ TITLE = "Where do class activation maps look? What was claimed, and what holds"
 LIMITS = (
     "For research and teaching only, not for diagnosis: a verdict speaks about images and networks, not about patients."
 )
+CLAIMED = (
+    "Published studies say that class activation maps show where a medical image classifier looks. Here they are "
+    "repeated and measured, on real images and on phantoms, drawn images whose truth is known."
+)
 NOTHING_YET = "No report yet. <code>make reproduce</code> writes the first, on phantoms, without a download of images."
 POLICY = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-EMBED_BYTES = 700_000  # a larger figure is linked, so that the page stays a page
+OVERVIEWS = {"00": "Start here", "06": "Synthesis"}  # what the page calls a notebook over all studies
+SYNTHESIS = "06"  # the one that says which map to use
+AUDIT = "python -m studylib audit --data FOLDER --model MODULE:FUNCTION --weights FILE.safetensors"
+WHICH_MAP = "sets every map against the best guess, the gates, planted cues and cost; this is its table."
+NO_RUN_MEANS = "No run judged it; its study says which command does."
 
 
-def render(reports: list[Report], problems: list[str], folder: Path) -> str:
-    """The whole page as text. reports: in the order in which they are shown; folder: where index.html will stand."""
-    studies: dict[str, list[Report]] = {}
-    for report in reports:
-        studies.setdefault(report.study, []).append(report)
-    body = [_head(studies), _problems(problems)]
-    if reports:
-        cards = "\n".join(_card(runs, folder) for runs in studies.values())
-        body.append(_key(studies))
-        body.append(f'<section aria-labelledby="studies">\n<h2 id="studies">The studies</h2>\n{cards}\n</section>')
-        body.append(render_statements(reports))
+@dataclass(frozen=True)
+class Page:
+    """All that the page shows. folder: where it will stand; reports: of studies, as they lead; overviews: of notebooks
+    over all studies; settings, titles, contents: by notebook; audits: whether a reader's own images can be checked.
+    """
+
+    folder: Path
+    reports: list[Report]
+    overviews: list[Report]
+    statements: list[Statement]
+    settings: dict[str, dict]
+    titles: dict[str, str]
+    contents: dict[str, Contents]
+    problems: list[str] = field(default_factory=list)
+    audits: bool = False
+
+    @property
+    def runs(self) -> dict[str, list[Report]]:
+        """Study -> its runs as they lead; a study that only a ledger knows has none."""
+        found: dict[str, list[Report]] = {statement.study: [] for statement in self.statements}
+        for report in self.reports:
+            found.setdefault(report.study, []).append(report)
+        return dict(sorted(found.items()))
+
+
+def render(page: Page) -> str:
+    """The whole page as text."""
+    body = [_head(page), _problems(page.problems)]
+    runs = page.runs
+    if page.reports:
+        found, pages = findings(page.reports), {study: notebook_page(reports) for study, reports in runs.items()}
+        around = (pages, page.contents, page.folder)
+        body.append(render_answer(found, *around, AUDIT if page.audits else ""))
+        body.append(_numbers(page, render_evidence(found, *around)))
+    if runs:
+        body.append(_studies(page, runs))
+        pages = {study: notebook_page(reports) for study, reports in runs.items()}
+        body.append(render_statements(page.statements, page.titles, pages, page.folder))
     return _document("\n".join(part for part in body if part))
 
 
@@ -66,31 +107,47 @@ def _document(body: str) -> str:
 """
 
 
-def _head(studies: dict[str, list[Report]]) -> str:
+def _head(page: Page) -> str:
+    links = [("#answer", ASKED)] if page.reports else []
+    links += [(href(path, page.folder), overview_name(number, path)) for number, path in overview_pages(page).items()]
+    links += [("#numbers", "What holds, in numbers")] if page.reports else []
+    links += [("#studies", "The studies"), ("#statements", "All statements")] if page.runs else []
+    items = "".join(f'<li><a href="{address}">{escape(name)}</a></li>' for address, name in links)
+    nav = f'<nav aria-label="On this page"><ul>{items}</ul></nav>' if items else ""
     return f"""<header>
 <p class="kicker">studylib</p>
 <h1>{TITLE}</h1>
-<p class="lead">{_headline(studies) if studies else NOTHING_YET}</p>
+<p class="lead">{CLAIMED if page.reports else NOTHING_YET}</p>
 <p class="limits">{LIMITS}</p>
+{nav}
 </header>"""
 
 
-def _headline(studies: dict[str, list[Report]]) -> str:
-    """Counted from the leading run of each study: real images before phantoms, then the fuller profile."""
-    leading = [runs[0] for runs in studies.values()]
-    counts = count_verdicts(leading)
-    said = [f"<strong>{counts[word]}</strong> {word}" for word in VERDICT_MARKS if counts[word]]
+def overview_pages(page: Page) -> dict[str, Path]:
+    """Number of a notebook over all studies -> its executed page, where that is there."""
+    found: dict[str, list[Report]] = {}
+    for report in page.overviews:
+        found.setdefault(report.study, []).append(report)
+    shown = {number: notebook_page(reports) for number, reports in sorted(found.items())}
+    return {number: path for number, path in shown.items() if path}
+
+
+def overview_name(number: str, path: Path) -> str:
+    """What the page calls a notebook over all studies."""
+    return OVERVIEWS.get(number, path.stem[3:].replace("_", " ").capitalize())
+
+
+def _headline(page: Page) -> str:
+    """How many studies, on which images, and how their statements came out; each statement counted once."""
+    counts = Counter(statement.verdict for statement in page.statements)
+    said = [f"<strong>{counts[word]}</strong> {word}" for word in (*VERDICT_MARKS, NO_RUN) if counts[word]]
     listed = " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
-    many = f"{len(leading)} {'study' if len(leading) == 1 else 'studies'}"
-    real = sum(report.data == "real" for report in leading)
-    where = {0: "on phantoms alone", len(leading): "on real images"}.get(real, f"{real} of them on real images")
-    total = f"<strong>{sum(counts.values())}</strong>"
-    return f"{many} examined, {where}. Verdicts on the {total} statements in the text: {listed or 'none yet'}."
-
-
-def count_verdicts(reports: list[Report]) -> Counter[str]:
-    """Verdict -> number of statements."""
-    return Counter(row["verdict"] for report in reports for row in report.verdicts)
+    judged = [reports for reports in page.runs.values() if reports]
+    many = f"{len(judged)} {'study' if len(judged) == 1 else 'studies'}"
+    real = sum(reports[0].data == "real" for reports in judged)
+    where = {0: "on phantoms alone", len(judged): "on real images"}.get(real, f"{real} of them on real images")
+    total = f"<strong>{len(page.statements)}</strong>"
+    return f"{many} examined, {where}. Verdicts on the {total} statements in their texts: {listed or 'none yet'}."
 
 
 def _problems(problems: list[str]) -> str:
@@ -100,124 +157,54 @@ def _problems(problems: list[str]) -> str:
     return f'<section class="problems"><h2>Left out, because it could not be read</h2><ul>{items}</ul></section>'
 
 
-def _key(studies: dict[str, list[Report]]) -> str:
-    counts = count_verdicts([runs[0] for runs in studies.values()])
+def _numbers(page: Page, evidence: str) -> str:
+    section = page.contents.get(SYNTHESIS, Contents()).about("which map")
+    pages = overview_pages(page)
+    address = section_address(pages.get(SYNTHESIS), section, page.folder)
+    maps = f'<h3 id="maps">Which map when</h3>\n<p><a href="{address}">{OVERVIEWS[SYNTHESIS]}</a> {WHICH_MAP}</p>\n'
+    maps += render_maps(pages[SYNTHESIS].parent / "tables" / "which_map.csv") if SYNTHESIS in pages else ""
+    return f"""<section aria-labelledby="numbers">
+<h2 id="numbers">What holds, in numbers</h2>
+<p class="lead">{_headline(page)}</p>
+{evidence}
+{maps if address else ""}
+{_key(page)}
+</section>"""
+
+
+def _key(page: Page) -> str:
+    counts = Counter(statement.verdict for statement in page.statements)
     most = max(counts.values(), default=0) or 1
+    meanings = {word: meaning for word, (_, meaning) in VERDICT_MARKS.items()}
+    meanings |= {NO_RUN: NO_RUN_MEANS} if counts[NO_RUN] else {}
     rows = "".join(
-        f'<tr><th scope="row">{badge(word)}</th><td class="count">{counts[word]}</td>'
-        f'<td class="meter" aria-hidden="true">{_stripe(word, counts[word] / most)}</td>'
+        f'<tr><th scope="row">{mark(word)}</th><td class="count">{counts[word]}</td>'
+        f'<td class="meter" aria-hidden="true">{stripe(word, counts[word] / most)}</td>'
         f'<td class="meaning">{escape(meaning)}</td></tr>\n'
-        for word, (_, meaning) in VERDICT_MARKS.items()
+        for word, meaning in meanings.items()
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Verdict", "Statements", "Bar", "Meaning"))
     kinds = "".join(f"<div><dt>{word}</dt><dd>{escape(text)}</dd></div>" for word, text in EVIDENCE.items())
-    return f"""<section aria-labelledby="key">
-<h2 id="key">How to read a verdict</h2>
+    return f"""<h3 id="key">How to read a verdict</h3>
 <table class="key">
-<caption>A rule written down beforehand gives each verdict. The counts are those of the sentence above.</caption>
+<caption>A rule written down beforehand gives each verdict. Every statement counts once.</caption>
 <thead class="unseen"><tr>{heads}</tr></thead>
 <tbody>
 {rows}</tbody></table>
 <h3>What it rests on</h3>
-<dl class="kinds">{kinds}</dl>
-</section>"""
+<dl class="kinds">{kinds}</dl>"""
 
 
-def _stripe(verdict: str, share: float) -> str:
-    return f'<span class="{slug(verdict)}" style="width:{100 * share:.2f}%"></span>' if share else ""
-
-
-def _card(runs: list[Report], folder: Path) -> str:
-    study, settings = runs[0].study, runs[0].settings
-    title = str(settings.get("title") or runs[0].name[3:].replace("_", " "))
-    claim = str(settings.get("claim", ""))
-    said = f'<p class="claim"><span class="label">Claimed</span> {escape(claim)}</p>\n' if claim else ""
-    parts = "\n".join(_run(report, folder) for report in runs)
-    return f"""<article class="card" aria-labelledby="study-{study}">
-<h3 id="study-{study}"><span class="number">{study}</span> {escape(title)}</h3>
-{said}{_figure(runs, folder)}
-<div class="runs">
-{parts}
-</div>
-</article>"""
-
-
-def _figure(runs: list[Report], folder: Path) -> str:
-    """The headline figure of the first run that has one, inside the page where it is small enough."""
-    for report in runs:
-        path = report.folder / "figures" / "headline.png"
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        embedded = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-        source = embedded if len(content) <= EMBED_BYTES else _href(path, folder)
-        alt = f"Headline figure of study {report.study} on {spoken(report.data, report.profile)}"
-        said = path.with_suffix(".txt")  # its caption, with the command that draws it again
-        caption = said.read_text(encoding="utf-8").strip() if said.is_file() else f"{alt}."
-        return f'<figure><img src="{source}" alt="{escape(alt)}"><figcaption>{_ticked(caption)}</figcaption></figure>'
-    return ""
-
-
-def _ticked(text: str) -> str:
-    """Plain text as HTML, what stands between back-ticks as code."""
-    parts = [escape(part) for part in text.split("`")]
-    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
-
-
-def _run(report: Report, folder: Path) -> str:
-    counts = count_verdicts([report])
-    total = sum(counts.values()) or 1
-    bar = "".join(_stripe(word, counts[word] / total) for word in VERDICT_MARKS)
-    facts = {
-        "Verdicts": escape(", ".join(f"{counts[word]} {word}" for word in VERDICT_MARKS if counts[word]) or "none")
-    }
-    if (primary := report.primary) in report.metrics:
-        number = escape(estimate_text(report.metrics[primary]))
-        facts["Primary estimand"] = f"<code>{escape(primary)}</code><br><strong>{number}</strong>"
-    if name := report.dataset.get("name"):
-        facts["Images"] = f"{escape(str(name))} <code>{escape(str(report.dataset.get('fingerprint', '')))}</code>"
-    facts["Made by"] = _made_by(report)
-    facts["Files"] = f'<span class="files">{" ".join(_links(report, folder))}</span>'
-    rows = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>\n" for name, text in facts.items())
-    heading = spoken(report.data, report.profile)
-    return f"""<section class="run">
-<h4>On {escape(heading)}</h4>
-<div class="bar" aria-hidden="true">{bar}</div>
-<dl>
-{rows}</dl>
-</section>"""
-
-
-def estimate_text(metric: dict) -> str:
-    """An entry of metrics.json as `0.31 [0.26, 0.36], n = 470, 47 groups (patient)`; a null is called undefined."""
-    value, low, high = (
-        "undefined" if metric.get(key) is None else f"{metric[key]:.3g}" for key in ("value", "low", "high")
+def _studies(page: Page, runs: dict[str, list[Report]]) -> str:
+    cards = "\n".join(
+        render_card(
+            study,
+            page.settings.get(study, {}),
+            page.titles.get(study, study),
+            reports,
+            [statement for statement in page.statements if statement.study == study],
+            page.folder,
+        )
+        for study, reports in runs.items()
     )
-    groups = f", {metric['groups']:,} groups ({metric.get('unit') or 'no unit'})" if metric.get("groups") else ""
-    return f"{value} [{low}, {high}], n = {metric.get('n') or 0:,}{groups}"
-
-
-def _made_by(report: Report) -> str:
-    commit, clean = str(report.provenance.get("commit", "unknown")), report.provenance.get("clean")
-    state = {True: "", False: " with changes that were not committed"}.get(clean, "")
-    minutes = (report.provenance.get("seconds") or {}).get("notebook", 0) / 60
-    took = f", notebook {minutes:,.0f} min" if minutes >= 1 else ""
-    return f"commit <code>{escape(commit[:10])}</code>{state}, seed {escape(str(report.seed))}{took}"
-
-
-def _links(report: Report, folder: Path) -> list[str]:
-    """Links to what is committed. On real images a notebook shows patients: it is named, not linked."""
-    files = [report.folder / name for name in ("verdicts.csv", "metrics.json", "provenance.json")]
-    files += sorted(report.folder.glob("tables/*.csv"))
-    links = [f'<a href="{_href(path, folder)}">{escape(path.name)}</a>' for path in files]
-    notebook = report.folder / f"{report.name}.html"
-    if report.data == "real":
-        where = escape(notebook.relative_to(folder).as_posix())
-        return [f"<span>The notebook shows patients and is not published: <code>{where}</code></span>", *links]
-    if notebook.is_file():
-        return [f'<a class="notebook" href="{_href(notebook, folder)}">The notebook, executed</a>', *links]
-    return links
-
-
-def _href(path: Path, folder: Path) -> str:
-    return escape(path.relative_to(folder).as_posix())
+    return f'<section aria-labelledby="studies">\n<h2 id="studies">The studies</h2>\n{cards}\n</section>'

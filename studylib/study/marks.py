@@ -38,3 +38,9 @@ def slug(text: str) -> str:
 def spoken(data: str, profile: str) -> str:
     """A run in words: `real images, profile standard`."""
     return f"{'real images' if data == 'real' else 'phantoms'}, profile {profile}"
+
+
+def ticked(text: str) -> str:
+    """Plain text as HTML, what stands between back-ticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))

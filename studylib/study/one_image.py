@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
 
 from studylib.cam import METHODS as KNOWN
 from studylib.cam import explain
@@ -36,7 +38,8 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 @dataclass(frozen=True, eq=False)
 class Explained:
     """p: calibrated probability of every class (K,); raw: without the temperature; maps: method -> (S, S) signed, in
-    units of the logit; pixels: uint8 (S, S, 3) as the network saw them.
+    units of the logit; pixels: uint8 (S, S, 3) as the network saw them; spoken: the map that words and warnings are
+    about; undefined: method -> why its map has no meaning; layer: where the maps were taken.
     """
 
     name: str
@@ -50,6 +53,9 @@ class Explained:
     accuracy: str
     warnings: list[str] = field(default_factory=list)
     described: str = ""  # the region of its map in words, where the study has them
+    spoken: str = "cam"
+    undefined: dict[str, str] = field(default_factory=dict)
+    layer: str = LAYER
 
     @property
     def said(self) -> int:
@@ -60,15 +66,16 @@ class Explained:
         """Prediction, confidence and where the map lies, in words."""
         if self.described:
             return self.described
-        share, place = spread(self.maps["cam"]), place_of(self.maps["cam"])
+        share, place = spread(self.maps[self.spoken]), place_of(self.maps[self.spoken])
+        named = "class activation" if self.spoken == "cam" else KNOWN[self.spoken].title
         text = (
             f"Prediction: {words(self.classes[self.said])} ({100 * self.p[self.said]:.1f} % after temperature scaling, "
             f"temperature {self.temperature:.2f}). "
         )
         if place is None:
-            return text + "The class activation map is flat: it marks no place."
+            return text + f"The {named} map is flat: it marks no place."
         return text + (
-            f"The class activation map is highest in the {place} of the picture; half of its energy lies on "
+            f"The {named} map is highest in the {place} of the picture; half of its energy lies on "
             f"{100 * share:.0f} % of the area. A map says what raised this class's score, not where disease is."
         )
 
@@ -112,30 +119,55 @@ def explain_file(workshop: Workshop, fits: Fits, path: str | Path) -> Explained:
     if not arm:
         raise DataError(f"study {workshop.settings.study} names no network whose maps are judged; ask for 01 or 04")
     trained = fits.select(arm)[0]
-    spec = trained.fit.spec
+    unit = workshop.settings.phantom_unit if workshop.data == "phantom" else workshop.settings.unit
+    accuracy = str(mean_by(fits.predictions(arm), "correct", unit=unit))
+    return explain_image(workshop, trained, image, Path(path).name, accuracy=accuracy)
+
+
+def explain_image(
+    workshop: Workshop, trained: Trained, image: np.ndarray, name: str, *, accuracy: str = "",
+    methods: Sequence[str] = METHODS, layer: str = LAYER, model: torch.nn.Module | None = None,
+    spoken: str = "", failed: Sequence[str] = (),
+) -> Explained:  # fmt: skip
+    """Explain one image by one network that learnt labels.
+
+    image: uint8 (H, W) or (H, W, 3); accuracy: what to say of the network; methods: those that its head does not allow
+    are left out; layer: where maps are taken; model: the network where it is loaded already; spoken: the map that words
+    and warnings are about (by default the one of the study); failed: gates that the words warn of. Raises ValueError
+    where no method has a map at the layer.
+    """
+    spec, dataset = trained.fit.spec, workshop.dataset(trained.run.arm.variant)
     channels = 3 if workshop.settings.colour else 1
     pixels = np.array(prepare_image(image, spec.image_size, spec.crop, channels))  # writable, as torch asks
-    e = explain(trained.fit.model(), as_images(pixels[None]), METHODS, None, LAYER)
-    raw = e.logits.double().softmax(1).numpy()[0]
-    degree = temperature_of(trained)
+    e = explain(model or trained.fit.model(), as_images(pixels[None]), methods, None, layer)
+    logits, degree = two_sided(e.logits.double()), temperature_of(trained)
+    raw = logits.softmax(1).numpy()[0]
+    p = calibration.probabilities_at(logits.numpy(), degree)[0]
     maps = {m: e.upsampled(m, relu=False, scale=None)[0].numpy() for m, _ in e.maps}
-    p = calibration.probabilities_at(e.logits.double().numpy(), degree)[0]
-    classes = workshop.labels(workshop.dataset())[1]
-    tested = fits.predictions(arm)
-    unit = workshop.settings.phantom_unit if workshop.data == "phantom" else workshop.settings.unit
-    accuracy = str(mean_by(tested, "correct", unit=unit))
+    undefined = {m: why[0] for (m, _), why in e.undefined.items() if why[0]}
+    spoken = spoken or (SPOKEN if workshop.settings.in_words else "cam")
+    if spoken not in maps:
+        spoken = next(iter(maps))
     shown = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
-    found = Explained(Path(path).name, classes, p, raw, degree, maps, shown, spec.title, accuracy)
-    told = warned(found, workshop, image)
+    found = Explained(
+        name, workshop.labels(dataset)[1], p, raw, degree, maps, shown, spec.title, accuracy, spoken=spoken,
+        undefined=undefined, layer=layer,
+    )  # fmt: skip
+    told = warned(found, workshop, image, trained.run.arm.variant)
     if not workshop.settings.in_words:
-        return Explained(**(vars(found) | {"warnings": told}))
-    text = in_words(found, image, doubt_of(trained, degree))
+        return replace(found, warnings=told)
+    text = in_words(found, image, doubt_of(trained, degree), failed)
     of_region = [line.removeprefix("Warning: ") for line in text.warned]
     unlike = [line for line in told[:-1] if "training set" in line]
-    return Explained(**(vars(found) | {"described": " ".join(text.sentences), "warnings": unlike + of_region}))
+    return replace(found, described=" ".join(text.sentences), warnings=unlike + of_region)
 
 
-def in_words(found: Explained, image: np.ndarray, doubt: float) -> Description:
+def two_sided(logits: torch.Tensor) -> torch.Tensor:
+    """Logits of every class, (N, K): of a network with one logit, (N, 1), those of no and yes, 0 and the logit."""
+    return torch.cat([torch.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
+
+
+def in_words(found: Explained, image: np.ndarray, doubt: float, failed: Sequence[str] = ()) -> Description:
     """The region of the map in words, measured on the photograph in its own aspect."""
     picture = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
     scale = LONGEST / max(picture.shape[:2])
@@ -143,7 +175,8 @@ def in_words(found: Explained, image: np.ndarray, doubt: float) -> Description:
         size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     named = found.classes[found.said]
-    return sentence_for(found.maps[SPOKEN], picture, named, float(found.p[found.said]), doubt=doubt)
+    grid, confidence = found.maps[found.spoken], float(found.p[found.said])
+    return sentence_for(grid, picture, named, confidence, doubt=doubt, failed=failed)
 
 
 def doubt_of(trained: Trained, degree: float) -> float:
@@ -162,14 +195,14 @@ def temperature_of(trained: Trained) -> float:
     return found if np.isfinite(found) else 1.0  # a network that says the same of every image has none
 
 
-def warned(found: Explained, workshop: Workshop, image: np.ndarray) -> list[str]:
+def warned(found: Explained, workshop: Workshop, image: np.ndarray, variant: str = "plain") -> list[str]:
     """What a reader must know before believing this: low confidence, flat map, a picture unlike the training set's."""
     told = []
     if found.p.max() < DOUBT:
         told.append(f"low confidence: the likeliest class has {100 * found.p.max():.0f} %, below {100 * DOUBT:.0f} %")
-    if place_of(found.maps["cam"]) is None:
+    if place_of(found.maps[found.spoken]) is None:
         told.append("the map is flat: it marks no place")
-    table = workshop.dataset().table
+    table = workshop.dataset(variant).table
     for side, value in zip(("height", "width"), image.shape[:2], strict=True):
         if side in table:
             low, high = np.quantile(table[side].astype(float), (0.005, 0.995))

@@ -9,7 +9,7 @@ from pathlib import Path
 from studylib.study import record
 from studylib.study.claims import COLUMNS
 from studylib.study.report_folder import ReportFolder
-from studylib.study.root import find_root, reports_folder
+from studylib.study.root import find_report, find_root
 from studylib.study.settings import SettingsError, check_parameters, notebook_name, overviews, studies
 from studylib.study.site import Report, SiteError, read_report
 
@@ -24,8 +24,8 @@ def folders_read(root: Path, data: str, profile: str) -> list[Path]:
     found = []
     for study in studies(root):
         for run in dict.fromkeys((f"{data}-{profile}", COMMITTED)):
-            places = [folder / run / notebook_name(study, root) for folder in (reports_folder(root), root / "reports")]
-            found += [place for place in places if (place / "metrics.json").is_file()][:1]
+            place = find_report(root, run, notebook_name(study, root))
+            found += [place] if (place / "metrics.json").is_file() else []
     return found
 
 

@@ -114,7 +114,13 @@ def rounded(row: dict) -> dict:
 
 
 def commit(root: Path) -> tuple[str, bool | None]:
-    """The commit and whether the tree was clean; ("unknown", None) without git."""
+    """The commit and whether the tree was clean; ("unknown", None) without git. A wheel and an archive say
+    of what they were made.
+    """
+    for name in ("commit.json", "archive.json"):  # unpacked, nobody knows what was changed since
+        if (root / name).is_file():
+            told = json.loads((root / name).read_text(encoding="utf-8"))
+            return told["commit"], told["clean"] if name == "commit.json" else None
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
         changed = subprocess.run(

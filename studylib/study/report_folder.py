@@ -111,10 +111,9 @@ class ReportFolder:
         """
         from studylib.study.display import show_figure
 
-        apart = patients and self.data == "real"
+        apart = patients and self.data != "phantom"
         folder = self._folder / ("patients" if apart else "figures")
-        command = f"make reproduce STUDY={self.number} DATA={self.data} PROFILE={self.profile_name} SEED={self.seed}"
-        text = f"{caption} Redraw: `{command}`."
+        text = f"{caption} Redraw: `{self.command}`."
         with record.explained(self.final):
             folder.mkdir(exist_ok=True)
             (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
@@ -124,7 +123,7 @@ class ReportFolder:
     @contextmanager
     def apart(self, name: str):
         """A folder of the report for what is not committed: of real people among `patients`. -> its path"""
-        folder = self._folder / ("patients" if self.data == "real" else "") / name
+        folder = self._folder / ("patients" if self.data != "phantom" else "") / name
         with record.explained(self.final):
             folder.mkdir(parents=True, exist_ok=True)
             yield folder

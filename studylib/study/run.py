@@ -12,7 +12,7 @@ from pathlib import Path
 
 from studylib.study.overview import digest, folders_read
 from studylib.study.record import ReportError, clear_remains, explained, whole_folder
-from studylib.study.root import find_root, reports_folder, runs_folder
+from studylib.study.root import find_clone, find_root, reports_folder, runs_folder, work_folder
 from studylib.study.settings import SettingsError, check_parameters, load_settings, notebook_name, overviews
 from studylib.training.locks import lock
 from studylib.training.memory import keeping_buffers
@@ -39,7 +39,7 @@ def report(study: str, data: str, profile: str, seed: int, force: bool = False) 
             clear_remains(final)
         stamp = runs_folder(root) / ".done" / f"{data}-{profile}" / f"made-{name}"
         if not force and up_to_date(final, stamp, inputs):
-            (root / "logs" / f"{study}.failed.ipynb").unlink(missing_ok=True)
+            (work_folder(root) / "logs" / f"{study}.failed.ipynb").unlink(missing_ok=True)
             return final
         with whole_folder(final) as folder:
             check_notebook(notebook, {"data": data, "profile": profile, "seed": seed})
@@ -57,7 +57,7 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
     ledger, weights, sets; for an overview the reports that it reads.
     """
     sha = hashlib.sha256(json.dumps([data, profile, seed]).encode())
-    for path in sorted((root / "studylib").rglob("*.py")):
+    for path in sorted(Path(__file__).resolve().parents[1].rglob("*.py")):
         sha.update(path.read_bytes())
     if name[:2] in overviews(root):
         sha.update(digest(folders_read(root, data, profile)).encode())
@@ -65,7 +65,8 @@ def inputs_digest(root: Path, name: str, data: str, profile: str, seed: int) -> 
         sha.update((root / "notebooks" / f"{name}.toml").read_bytes())
         sha.update((root / "data" / "claims" / f"{name[:2]}.toml").read_bytes())
     content = json.loads((root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
-    sha.update(json.dumps([(c["cell_type"], c["source"]) for c in content["cells"]]).encode())
+    cells = [c for c in content["cells"] if "colab" not in c["metadata"].get("tags", [])]  # it does nothing here
+    sha.update(json.dumps([(c["cell_type"], c["source"]) for c in cells]).encode())
     for variable in ("STUDYLIB_DATA", "STUDYLIB_WEIGHTS"):
         folder = os.environ.get(variable) if data == "real" else None
         for path in (
@@ -112,7 +113,8 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
     for name, value in (kernel | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}).items():
         os.environ.setdefault(name, value)
     try:
-        papermill.execute_notebook(str(notebook), str(output), parameters=parameters, progress_bar=False, cwd=str(root))
+        where = str(work_folder(root))
+        papermill.execute_notebook(str(notebook), str(output), parameters=parameters, progress_bar=False, cwd=where)
     except papermill.PapermillExecutionError as error:
         _keep_failed(output, root)
         raise ReportError(
@@ -130,7 +132,7 @@ def execute(notebook: Path, folder: Path, parameters: dict, root: Path) -> None:
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
     content = with_headline(cleaned(json.loads(output.read_text())), folder / "headline.md")
     output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    (root / "logs" / f"{notebook.stem[:2]}.failed.ipynb").unlink(missing_ok=True)
+    (work_folder(root) / "logs" / f"{notebook.stem[:2]}.failed.ipynb").unlink(missing_ok=True)
 
 
 def quiet_profile(folder: Path) -> Path:
@@ -143,8 +145,9 @@ def quiet_profile(folder: Path) -> Path:
 
 def _keep_failed(output: Path, root: Path) -> None:
     if output.exists():
-        (root / "logs").mkdir(exist_ok=True)
-        shutil.copyfile(output, root / "logs" / f"{output.name[:2]}.failed.ipynb")
+        logs = work_folder(root) / "logs"
+        logs.mkdir(exist_ok=True)
+        shutil.copyfile(output, logs / f"{output.name[:2]}.failed.ipynb")
 
 
 def cleaned(notebook: dict) -> dict:
@@ -228,14 +231,16 @@ def render(notebook: Path) -> None:
         template_name="lab", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     exporter.mathjax_url = ""  # offline: formulas stay as they are written
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_input_tags={"imports"}, enabled=True), enabled=True)
+    exporter.register_preprocessor(
+        TagRemovePreprocessor(remove_input_tags={"imports", "colab"}, enabled=True), enabled=True
+    )
     body, _ = exporter.from_filename(str(notebook))
     notebook.with_suffix(".html").write_text(body, encoding="utf-8")
 
 
 def refresh(study: str) -> Path:
     """Run the quick phantom report and take its outputs into the committed notebook. -> the notebook."""
-    root = find_root()
+    root = find_clone()
     began = time.perf_counter()
     folder = report(study, "phantom", "quick", 0)
     name = notebook_name(study, root)

@@ -12,7 +12,7 @@ from studylib.study import record
 from studylib.study.claims import COLUMNS, load_claims
 from studylib.study.display import headline_text
 from studylib.study.report_folder import ReportFolder
-from studylib.study.root import find_root, reports_folder, runs_folder
+from studylib.study.root import find_report, find_root, runs_folder
 from studylib.study.settings import check_parameters, load_settings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Study(ReportFolder):
 
         self.settle_rest()
         now = self._verdict_table([claim.id for claim in self.ledger.claims])
-        return beside_real(now, reports_folder(self.root), self.settings.name, self.data)
+        return beside_real(now, find_report(self.root, "real-standard", self.name), self.data)
 
     @property
     def main(self) -> str:
@@ -116,7 +116,7 @@ class Study(ReportFolder):
         """
         from studylib.study.display import opening_text, show_text
 
-        show_text(opening_text(self, reports_folder(self.root)))
+        show_text(opening_text(self))
 
     def headline(self) -> str:
         """One sentence that counts the verdicts of this run."""

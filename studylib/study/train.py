@@ -152,9 +152,9 @@ class Workshop:
         """Load every finished network and train what is missing; `say` gets one line a trained network."""
         self.train(say)
         runs = self.runs()
-        return Fits([Trained(run, self._fit_of(self.examples(run)[0])) for run in runs])
+        return Fits([Trained(run, self.fit_of(self.examples(run)[0])) for run in runs])
 
-    def _fit_of(self, spec: FitSpec) -> Fit:
+    def fit_of(self, spec: FitSpec) -> Fit:
         return Fit(spec, self.folder / spec.study / spec.key)
 
     def train(self, say: Callable[[str], None], worker: int = 0, workers: int = 1) -> None:
@@ -166,7 +166,7 @@ class Workshop:
         for run in self.runs():
             spec, examples = self.examples(run)
             specs[spec.key], efforts[spec.key] = (spec, run), run.arm.cost * effort(spec, len(examples.rows("train")))
-        todo = [key for key, (spec, _) in specs.items() if not self._fit_of(spec).whole]
+        todo = [key for key, (spec, _) in specs.items() if not self.fit_of(spec).whole]
         todo.sort(key=efforts.get, reverse=True)
         todo = todo[worker % workers :] + todo[: worker % workers]
         while todo:
@@ -174,7 +174,7 @@ class Workshop:
             key = next((key for key in todo if is_free(locks[key])), todo[0])
             todo.remove(key)
             spec, run = specs[key]
-            if self._fit_of(spec).whole:  # another process made it meanwhile
+            if self.fit_of(spec).whole:  # another process made it meanwhile
                 continue
             from studylib.training.fit import fit  # Lightning: ten seconds, only where something is trained
 
@@ -182,7 +182,7 @@ class Workshop:
             fit(spec, self.examples(run)[1], self.folder, on_epoch=epochs.append)
             if not epochs:  # another process held it at that very moment, and finished it
                 continue
-            done = sum(self._fit_of(other).whole for other, _ in specs.values())
+            done = sum(self.fit_of(other).whole for other, _ in specs.values())
             say(f"[{done}/{len(specs)}] fit {spec.title}  {time.perf_counter() - began:.0f} s")
 
 
