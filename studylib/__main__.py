@@ -163,7 +163,10 @@ def _expected(asked) -> int:
 
 def _claims(asked) -> int:
     if asked.what == "changes":
-        return _changes()
+        from studylib.study.changes import write
+
+        print(f"wrote reports/CHANGES.md: {len(write()[1])} verdicts changed between committed runs")
+        return 0
     if not asked.study:
         print(f"claims {asked.what}: name a study, two digits: claims {asked.what} 02", file=sys.stderr)
         return 2
@@ -190,15 +193,6 @@ def _archive(asked) -> int:
         archive.unpack(Path(asked.unpack), to)
     else:
         archive.pack(asked.studies, asked.data, asked.profile, asked.seed, to)
-
-
-def _changes() -> int:
-    from studylib.study.changes import write
-    from studylib.study.root import find_clone
-
-    path, found = write(find_clone())
-    print(f"wrote {path.parent.name}/{path.name}: {len(found)} verdicts changed between committed runs")
-    return 0
 
 
 def _data(asked) -> int:
@@ -234,9 +228,8 @@ def _colab(asked) -> None:
 
 def _datasheets(_asked) -> None:
     from studylib.study.datasheets import write
-    from studylib.study.root import find_clone
 
-    write(find_clone(), lambda line: print(line, flush=True))
+    write(say=lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

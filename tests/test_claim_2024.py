@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from test_model_cards import GATES, MadeStudy, estimate, made_fit, made_fits
 
+from studylib.metrics.intervals import exact
 from studylib.study import claim_2024, model_cards
 from studylib.study.claim_facts import facts, of_gates
 
@@ -138,12 +139,15 @@ def test_gates_are_counted_and_the_failing_ones_named():
 def test_a_set_from_elsewhere(study, fits):
     study.settings = replace(study.settings, external="isic2017")
     assert "on no second set" in answers(study, fits)[33].answer or study.data == "phantom"
+    study.metrics["external.shared"] = exact(0, how="images in both sets")  # a count says nothing of how well it did
+    assert answers(study, fits)[33].status != "answered"
     moved(study, "accuracy.isic2017.test", 0.61, 0.5, 0.7)
     told = answers(study, fits)[33]
     if study.data == "phantom":
         assert told.status == "not applicable" and "no other clinic" in told.answer
     else:
-        assert told.status == "answered" and "1 estimate, first `accuracy.isic2017.test` 0.61 [0.5, 0.7]" in told.answer
+        assert told.status == "answered" and "2 estimates on a set that no network saw" in told.answer
+        assert "`accuracy.isic2017.test` 0.61 [0.5, 0.7]" in told.answer and "external.shared" not in told.answer
 
 
 def test_it_is_written_and_records_nothing(study, fits, capsys):

@@ -63,18 +63,24 @@ def small(tmp_path):
     return replace(settings, profiles={"quick": made}), tmp_path / "runs"
 
 
+def table_of(runs: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(runs / "phantoms" / name / "metadata.csv", dtype=str, keep_default_na=False)
+
+
 def test_a_page_is_counted_on_its_sets(small):
     settings, runs = small
     text = sheet("cells", settings, runs)
     names = {variant: name for variant, (name, _) in sets_of(settings).items()}
-    table = pd.read_csv(runs / "phantoms" / names["plain"] / "metadata.csv", dtype=str, keep_default_na=False)
+    table = table_of(runs, names["plain"])
     classes = ", ".join(f"{label} 4" for label in dict.fromkeys(re.findall(r"(\w+) 4", text)))
     assert f"| plain | nucleus and cytoplasm | 20 | 4 slides | {classes} |" in text and classes.count(",") == 4
     widths = table["width"].astype(int)
     assert f"| `width` | of the picture, pixels | {widths.min()} to {widths.max()} |" in text
     assert "| quick, marker | slides = 4, cells = 5, scale = 0.5, cue = marker, strength = 1.0 |" in text
     (cued,) = re.findall(r"\| marker, marker \| (.*) \|", text)
-    assert sorted(cued.split("; ")) == ["abnormal 100 % of 10", "normal 0 % of 10"]
+    size = table_of(runs, names["marker"]).groupby("label").size()
+    shares = {"abnormal": 100, "normal": 0}  # strength 1: always with the class
+    assert sorted(cued.split("; ")) == [f"{label} {share} % of {size[label]}" for label, share in shares.items()]
     assert f"### The plain set, `{names['plain']}`" in text and "tells plain cells" in text
     assert "{" not in text
 

@@ -234,6 +234,16 @@ def test_networks_that_outline_are_judged_by_dice(study):
     assert card_pages.overview([card]).loc["unet", "AUROC"] == "not measured"
 
 
+def test_an_output_without_a_class_is_borne(study):
+    """A network with more outputs than classes keeps some probability for itself: its named ones sum to less than 1."""
+    spare = made_fit(0)
+    columns = [f"p_{name}" for name in CLASSES]
+    spare.predictions[columns] *= 0.5
+    fits = made_fits(("small", "group", made_fit(0)), ("spare", "group", spare))
+    card = model_cards.card(study, fits, "spare")
+    assert card.measured("calibration error").value == pytest.approx(1 - 0.4)  # all right, said with 0.4
+
+
 def test_where_weights_come_from(tmp_path, monkeypatch):
     monkeypatch.delenv("STUDYLIB_WEIGHTS", raising=False)
     assert model_cards.weights_source("none", "") == "random numbers"

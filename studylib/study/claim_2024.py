@@ -34,7 +34,7 @@ SECTIONS = (  # of every study's notebook; 0 is what stands above section 1
 )  # fmt: skip
 STYLE = (
     "<style scoped>td,th{text-align:left!important;vertical-align:top;white-space:normal;overflow-wrap:anywhere}"
-    "tr.part th{padding-top:1.2em;font-size:1.1em}td.item{width:28%}td.status{width:9em}"
+    "tr.part th{padding-top:1.2em;font-size:1.1em}td.item{width:28%}td.status{width:6.5em}"
     "small{opacity:.75}</style>"
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from studylib.data import catalogue
-from studylib.metrics.estimates import counted, plural
+from studylib.metrics.estimates import EXACT, counted, plural
 from studylib.study import record
 from studylib.study.card_pages import passes
 from studylib.study.display import digits
@@ -58,8 +58,8 @@ def of_images(study: Study) -> dict[str, str]:
     """What the images are: source, licence, number, classes, outlines, known traps."""
     dataset, info = study.dataset(), study.dataset().info
     outlined = int((dataset.table["mask_file"] != "").sum())
-    without = f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no outline and are left out"
-    masks = {0: "The set holds no outlines", len(dataset): "Every image has an outline"}
+    without = f"{len(dataset) - outlined:,} of {counted(len(dataset), 'image')} have no mask and are left out"
+    masks = {0: "The set holds no masks", len(dataset): "Every image has a mask"}
     found = {
         "data_title": info.get("title", dataset.name),
         "images": counted(len(dataset), "image"),
@@ -169,13 +169,12 @@ def elsewhere(study: Study) -> dict[str, str]:
     """What was measured on the set that no network was trained on; {} where nothing was."""
     name = study.settings.external
     tokens = {"elsewhere", "external", name, name.split("_")[-1]}
-    measured = [f"`{key}` {e}" for key, e in study.metrics.items() if tokens & set(key.split("."))]
-    if not measured:
+    measured = {key: e for key, e in study.metrics.items() if tokens & set(key.split("."))}
+    told = [f"`{key}` {e}" for key, e in measured.items() if not e.how.startswith(EXACT)][:3]
+    if not told:
         return {}
-    return {
-        "external": catalogue.entry(name)["title"],
-        "external_found": f"{counted(len(measured), 'estimate')}, first {measured[0]}",
-    }
+    found = f"{counted(len(measured), 'estimate')} on a set that no network saw: {'; '.join(told)}"
+    return {"external": catalogue.entry(name)["title"], "external_found": found}
 
 
 def limits(study: Study) -> dict[str, str]:

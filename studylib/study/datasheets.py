@@ -19,7 +19,7 @@ from studylib.data.images import read_mask
 from studylib.metrics.estimates import counted
 from studylib.study import record
 from studylib.study.material import FAMILIES, phantom_folder, phantom_set
-from studylib.study.root import runs_folder
+from studylib.study.root import find_root, runs_folder
 from studylib.study.settings import PROFILES, Settings, load_settings, studies
 
 TOLD = Path(phantoms.__file__).with_name("datasheets.toml")
@@ -90,7 +90,7 @@ def sheet(family: str, settings: Settings, runs: Path, words: dict[str, dict] | 
         lines += ["### How planted cues go with the class", "", *grid(cued, "set, cue"), ""]
     lines += [
         "## How it is drawn, and what may be asked for", "",
-        "```", inspect.getdoc(generator(family)), "```", "",
+        *(f"> {line}".rstrip() for line in inspect.getdoc(generator(family)).splitlines()), "",
         "What each profile of the study asks for:", "", *grid(asked(settings), "profile, set"), "",
         "## Preparation, licence, upkeep", "",
         f"{about['prepared']} Nothing else was done, and nobody labelled anything. Licence: {about['licence']}. "
@@ -213,9 +213,9 @@ def grid(table: pd.DataFrame, corner: str) -> list[str]:
     ]
 
 
-def write(root: Path, say: Callable[[str], None] = print) -> list[Path]:
+def write(root: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
     """Write data/phantoms/NAME.md for every family, whole or not at all, a line each. -> the files"""
-    words, written = told(), []
+    root, words, written = root or find_root(), told(), []
     folder = root / "data" / "phantoms"
     for family, settings in families(root).items():
         text = sheet(family, settings, runs_folder(root), words)

@@ -175,20 +175,21 @@ def performance(fits: Fits, arm: str, split: str, how: Mapping, is_main: bool = 
         return {"Dice of its outlines": mean_by(table, "dice", how="Dice at probability 1/2", **how)}
     table = fits.predictions(arm, split)
     columns = [name for name in table.columns if name.startswith("p_")]
-    scores, told = (columns, ", mean of one class to the rest") if len(columns) > 2 else ("p", "")
+    scores, mean = (columns, ", mean of one class to the rest") if len(columns) > 2 else ("p", "")
     found = {
         name: at_the_edge(statistic_by(table, of_columns(measure, "label", "predicted"), how=name, **how))
         for name, measure in MEASURES.items()
     }
-    found["AUROC"] = auroc_by(table, "label", scores, how=f"AUROC{told}", **how)
+    found["AUROC"] = auroc_by(table, "label", scores, how=f"AUROC{mean}", **how)
     if split == "group" and is_main:
         scaled, _ = calibrated(fits, arm, [name.removeprefix("p_") for name in columns], **how)
         found["calibration error"] = scaled["calibration.group.ece"]
         found["calibration error after one temperature"] = scaled["calibration.group.ece_scaled"]
     elif split == "group":
-        right, top = calibration.top_label(table["label"], table[columns].to_numpy())
+        # not `top_label`: an arm may have an output without a class, so that the named ones do not sum to 1
+        told = table.assign(right=table["correct"], top=table[columns].max(axis=1))
         gaps, text = of_columns(calibration.gaps, "right", "top"), "ECE of the likeliest class, 15 bins of equal mass"
-        found["calibration error"] = absolute_sum_by(table.assign(right=right, top=top), gaps, how=text, **how)
+        found["calibration error"] = absolute_sum_by(told, gaps, how=text, **how)
     return found
 
 
