@@ -18,7 +18,8 @@ ROOMS = {
     "training": {"data", "models"},
     "study": {"cam", "metrics", "data", "models", "training"},
     "app": {"study", "training", "data", "models", "cam", "metrics"},
-    "__main__": {"app", "study", "training", "data", "models", "metrics", "cam"},
+    "__main__": {"command_line", "app", "study", "training", "data", "models", "metrics", "cam"},
+    "command_line": {"study", "data"},
     "__init__": set(),
 }
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "studylib").rglob("*.py"))

@@ -72,8 +72,9 @@ def test_a_pattern_that_fits_nothing_is_named_and_nothing_is_left(source, tmp_pa
 
 
 def test_what_is_no_folder_of_classes_is_refused(source, tmp_path):
+    picture(tmp_path / "one" / "well" / "a.png", 1)
     with pytest.raises(DataError, match="1 folders with images; expected one folder a class"):
-        lay_out(source / "..", tmp_path / "set", say=quiet)
+        lay_out(tmp_path / "one", tmp_path / "set", say=quiet)
     with pytest.raises(DataError, match="there is no such folder"):
         lay_out(tmp_path / "absent", tmp_path / "set", say=quiet)
     (tmp_path / "set").mkdir()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from studylib.__main__ import main
+from studylib.command_line import parser
 from studylib.data.dataset import DataError
-from studylib.study import own_measures
+from studylib.study import own_explain, own_measures, own_verb
 from studylib.study.own_audit import Asked, run_audit
 from studylib.study.own_images import own_images
 from studylib.study.own_model import ModelError, load_model
@@ -232,6 +235,27 @@ def test_a_few_layers_from_head_to_stem():
     model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(20)])
     names = own_measures.some_layers(model, 5)
     assert names[0] == "19" and names[-1] == "0" and len(names) == 5
+
+
+def test_what_can_be_asked_for_is_what_is_done():
+    """Every option of the verb reaches the audit, or is the command's own."""
+    verb = argparse.ArgumentParser()
+    own_verb.options(verb)
+    names = {action.dest for action in verb._actions} - {"help", "to", "force", "quick"}
+    assert names - {"image_size"} | {"size"} <= {field.name for field in fields(Asked)} and parser().prog == "studylib"
+
+
+def test_gates_that_fail_are_counted_by_gate(tmp_path):
+    (tmp_path / "tables").mkdir()
+    rows = [
+        "gate,rule,figure,outcome",
+        "2 floors,a,1,fail",
+        "2 floors,b,1,pass",
+        "3 sanity,c,1,pass",
+        "5 x,d,,not applicable",
+    ]
+    (tmp_path / "tables" / "gates_all.csv").write_text("\n".join(rows))
+    assert own_explain.failed_gates(tmp_path) == ["gate 2 floors, 1 of 2 rules"]
 
 
 def test_the_command_refuses_to_write_over_a_report(folder, tmp_path, capsys):

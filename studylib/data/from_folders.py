@@ -9,8 +9,9 @@ from pathlib import Path
 
 from studylib.data.dataset import DataError, load_dataset
 from studylib.data.folder import FolderWriter, write_png
-from studylib.data.images import read_mask
+from studylib.data.images import read_image
 from studylib.data.parts import PART_WORDS
+from studylib.data.transforms import to_grey
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -114,7 +115,7 @@ def _mask(path: Path, label: str, masks: Path, target: Path, stem: str) -> str:
     if file is None:
         return ""
     name = f"masks/{stem}.png"
-    write_png(target / name, (read_mask(file) > 0).astype("uint8"))
+    write_png(target / name, (to_grey(read_image(file)) > 0).astype("uint8"))
     return name
 
 

@@ -15,7 +15,7 @@ from studylib.study import record
 from studylib.study.claims import ClaimsError, diff
 from studylib.study.marks import VERDICT_MARKS, spoken
 from studylib.study.record import ReportError
-from studylib.study.root import find_root
+from studylib.study.root import find_clone
 
 REPORTS = ":(glob)reports/*/[0-9][0-9]_*/verdicts.csv"
 LENGTH = 110  # of a statement, which stands whole in the report
@@ -146,7 +146,7 @@ def short(measured: str) -> str:
 
 def write(root: Path | None = None) -> tuple[Path, list[Change]]:
     """Write reports/CHANGES.md of a project (None: this one). -> (the file, every change in it)"""
-    root = root or find_root()
+    root = root or find_clone()
     found, path = changes(root), root / "reports" / "CHANGES.md"
     with record.explained(path.parent):
         beside = path.with_name(".CHANGES.md")

@@ -19,7 +19,7 @@ from studylib.data.images import read_mask
 from studylib.metrics.estimates import counted
 from studylib.study import record
 from studylib.study.material import FAMILIES, phantom_folder, phantom_set
-from studylib.study.root import find_root, runs_folder
+from studylib.study.root import find_clone, runs_folder
 from studylib.study.settings import PROFILES, Settings, load_settings, studies
 
 TOLD = Path(phantoms.__file__).with_name("datasheets.toml")
@@ -215,7 +215,7 @@ def grid(table: pd.DataFrame, corner: str) -> list[str]:
 
 def write(root: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
     """Write data/phantoms/NAME.md for every family, whole or not at all, a line each. -> the files"""
-    root, words, written = root or find_root(), told(), []
+    root, words, written = root or find_clone(), told(), []
     folder = root / "data" / "phantoms"
     for family, settings in families(root).items():
         text = sheet(family, settings, runs_folder(root), words)

@@ -39,7 +39,7 @@ def explain_own(path: Path, audit: Path, model: str, weights: Path | None) -> Ex
     told = [f"low confidence: the likeliest class has {100 * p.max():.0f} %, below {100 * DOUBT:.0f} %"]
     told = told if p.max() < DOUBT else []
     told += ["the map is flat: it marks no place"] if place_of(maps[main]) is None else []
-    told += [f"its audit fails: {rule}" for rule in _failed(audit)]
+    told += [f"its audit fails: {rule}" for rule in failed_gates(audit)]
     told.append("research and teaching only, not for diagnosis")
     named, layer = Path(model).name, last[main]
     return Explained(
@@ -55,7 +55,7 @@ def _read(audit: Path, name: str) -> dict:
         raise DataError(f"{audit.name}/{name}: {error.__class__.__name__}; no audit is there, {made}") from error
 
 
-def _failed(audit: Path) -> list[str]:
+def failed_gates(audit: Path) -> list[str]:
     """Gates of the map that failed, each once with how many of its rules."""
     with (audit / "tables" / "gates_all.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["outcome"] != "not applicable"]
