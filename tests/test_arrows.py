@@ -59,7 +59,8 @@ def upward(source: str, path: str) -> list[str]:
 
 
 def test_every_room_says_what_it_is():
-    missing = [name for name in ROOMS if name[0] != "_" and not (ROOT / "studylib" / name / "__init__.py").is_file()]
+    rooms = [name for name in ROOMS if name[0] != "_" and not (ROOT / "studylib" / f"{name}.py").is_file()]
+    missing = [name for name in rooms if not (ROOT / "studylib" / name / "__init__.py").is_file()]
     assert not missing, f"no studylib/NAME/__init__.py, whose docstring says what the room is, for {missing}"
 
 
