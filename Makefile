@@ -23,7 +23,7 @@ SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-in
 	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: reproduce test lint bench data lab site doctor expected clean help networks archive app
+.PHONY: reproduce test kills lint bench data lab site doctor expected clean help networks archive app
 
 # ---- what to do
 reproduce: .venv/.ready ## train, run the notebooks, write reports/ (STUDY=02 DATA=phantom|real PROFILE=quick|standard|paper SEED=0 JOBS=2; DRY=1 only says what)
@@ -43,6 +43,9 @@ test: .venv/.ready ## every test: values, faults, notebooks (nbval)
 	@export STUDYLIB_REPORTS=$$(mktemp -d); trap 'rm -rf "$$STUDYLIB_REPORTS"' EXIT; \
 		python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks && \
 		python -m studylib expected $(NUMBERS)
+
+kills: .venv/.ready ## kill -9 at ten random moments of a quick run, rerun, compare metrics.json (STUDY=02; a quarter of an hour)
+	@python tests/kill_reproduce.py --study $(firstword $(NUMBERS))
 
 expected: .venv/.ready ## measure again what tests/expected/ allows each number: quick phantoms, five seeds (ten minutes)
 	@for seed in 0 1 2 3 4; do $(MAKE) --no-print-directory networks DATA=phantom PROFILE=quick SEED=$$seed || exit 1; done
