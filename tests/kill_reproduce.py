@@ -2,8 +2,8 @@
 
     python tests/kill_reproduce.py --study 02 --times 10        (or: make kills STUDY=02)
 
-Every other trial begins without any trained network. What is killed is the process group that a terminal would kill: make,
-Snakemake, its jobs; a notebook's kernel, which has a group of its own, is left behind as an orphan, as after a real kill.
+Every other trial begins without any trained network. What is killed is the process group that a terminal would kill:
+make, Snakemake, its jobs; a notebook's kernel, which has a group of its own, is left behind, as after a real kill.
 """
 
 from __future__ import annotations
