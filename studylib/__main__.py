@@ -103,6 +103,10 @@ def _audit(asked) -> int:
     return own_verb.run(asked)
 
 
+def _maps(asked) -> int:
+    return own_verb.run_maps(asked)
+
+
 def _app(asked) -> int:
     from studylib.app.server import serve
 

@@ -13,6 +13,7 @@ VERBS = {
     "refresh": "take the outputs of the quick phantom report into the committed notebook",
     "explain": "prediction, confidence, maps and a sentence for one image, by a study or your own audited model",
     "audit": "gates, maps and measures of your own model on your own images, as one report",
+    "maps": "write your own model's maps of a set of any size, shard by shard; several processes may share it",
     "app": "look at one image in the browser, by a network that was trained here; this machine only",
     "plan": "say what a run would do: fits, reports, expected minutes",
     "site": "write reports/index.html from the reports that are there",
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--profile", default="quick", help="quick, standard or paper (default quick)")
         made[name].add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
     own_verb.options(made["audit"])
+    own_verb.maps_options(made["maps"])
     made["app"].add_argument("--port", type=int, default=8501, help="of 127.0.0.1 (default 8501)")
     made["app"].add_argument("--seed", type=int, default=0, help="that the networks were trained with (default 0)")
     made["fits"].add_argument("--worker", default="0/1", help="which of how many workers this is, 0/2 (default 0/1)")
