@@ -10,6 +10,7 @@ import shutil
 import time
 from pathlib import Path
 
+from studylib.study import colab
 from studylib.study.overview import digest, folders_read
 from studylib.study.record import ReportError, clear_remains, explained, whole_folder
 from studylib.study.root import find_clone, find_root, reports_folder, runs_folder, work_folder
@@ -245,5 +246,6 @@ def refresh(study: str) -> Path:
     folder = report(study, "phantom", "quick", 0)
     name = notebook_name(study, root)
     shutil.copyfile(folder / f"{name}.ipynb", root / "notebooks" / f"{name}.ipynb")
+    colab.write(root)  # its cell and badge, numbered among the others
     print(f"notebooks/{name}.ipynb holds the outputs of phantom-quick ({time.perf_counter() - began:.0f} s)")
     return root / "notebooks" / f"{name}.ipynb"
