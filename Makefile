@@ -41,7 +41,7 @@ test: .venv/.ready ## every test: values, faults, notebooks (nbval)
 	@echo "notebooks: every cell on quick phantoms (networks that are there are not trained again)"
 	@$(MAKE) --no-print-directory networks DATA=phantom PROFILE=quick SEED=0
 	@export STUDYLIB_REPORTS=$$(mktemp -d); trap 'rm -rf "$$STUDYLIB_REPORTS"' EXIT; \
-		python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks && \
+		python -m pytest -q -n $(JOBS) --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks && \
 		python -m studylib expected $(NUMBERS)
 
 kills: .venv/.ready ## kill -9 at ten random moments of a quick run, rerun, compare metrics.json (STUDY=02; a quarter of an hour)
