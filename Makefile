@@ -20,7 +20,7 @@ comma := ,
 NUMBERS = $(foreach s,$(STUDIES),$(shell echo $(s) | cut -c1-2))
 SNAKEMAKE = python -m snakemake --cores $(JOBS) --keep-going --nolock --rerun-incomplete --rerun-triggers mtime \
 	--quiet host reason rules progress $(if $(PROFILE_SNAKEMAKE),--workflow-profile $(PROFILE_SNAKEMAKE)) \
-	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED)
+	--config study=$(subst $() ,$(comma),$(NUMBERS)) data=$(DATA) profile=$(PROFILE) seed=$(SEED) workers=$(JOBS)
 
 .DEFAULT_GOAL := help
 .PHONY: reproduce test kills lint bench data lab site doctor expected clean help networks archive app

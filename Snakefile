@@ -15,7 +15,7 @@ STUDIES = [number for number in NUMBERS if number not in OVERVIEWS]
 check_parameters(DATA, PROFILE, SEED)
 DONE = runs_folder(ROOT) / ".done" / f"{DATA}-{PROFILE}"
 NAMES = {study: load_settings(study, ROOT).name for study in STUDIES} | {n: notebook_name(n, ROOT) for n in OVERVIEWS}
-WORKERS = range(workflow.cores)
+WORKERS = range(int(config["workers"]))  # the same number in a cluster's job, which has cores of its own
 CODE = sorted(str(path) for path in (ROOT / "studylib").rglob("*.py"))
 ASKED = f"seed {SEED} data {os.environ.get('STUDYLIB_DATA')} weights {os.environ.get('STUDYLIB_WEIGHTS')}\n"
 OPTIONS = f"--data {DATA} --profile {PROFILE} --seed {SEED}"
