@@ -107,6 +107,8 @@ def test_every_doubt_has_one_cause():
     ]
     size = replace(found, warnings=["height 400 pixels; 99 % of the training set have 50 to 50"])
     assert kinds(Stub(), size, plain_card()) == ["unlike"]
+    both = replace(found, warnings=[*size.warnings, "width 9 pixels; 99 % of the training set have 50 to 50"])
+    assert kinds(Stub(), both, plain_card()) == ["unlike"]  # height and width are one doubt
     noted = replace(plain_card(), notes=("a control",))
     assert kinds(Stub(), found, noted) == ["network"]
 

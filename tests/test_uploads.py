@@ -57,7 +57,7 @@ def test_a_turned_photograph_and_sixteen_bits_are_shown_as_a_viewer_shows_them()
         (b"", "empty"),
         (b"GIF89a is what I say I am", "is not an image that can be read"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image that can be read"),
-        (b"%PDF-1.7 and so on", "is not an image that can be read"),
+        (b"%PDF-1.7 and so on", "Save the picture as PNG or JPEG"),
         (b"PK\x03\x04 an archive", "is not an image that can be read"),
         (bytes(128) + b"DICM and so on", "DICOM. Export the picture as PNG"),
         (png_that_claims(30_000, 30_000), "900|decompression bomb"),

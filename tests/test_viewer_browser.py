@@ -42,7 +42,12 @@ def served(browser, tiny_study, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     with socket.socket() as free:
         free.bind((ADDRESS, 0))
         port = free.getsockname()[1]
-    surroundings = environment(0) | {"STUDYLIB_HOME": str(tiny_study), "TMPDIR": str(home), "HOME": str(home)}
+    surroundings = environment(0) | {
+        "STUDYLIB_HOME": str(tiny_study),
+        "TMPDIR": str(home),
+        "HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+    }
     for name in ("STUDYLIB_RUNS", "STUDYLIB_REPORTS"):
         surroundings.pop(name, None)
     log = tmp_path_factory.mktemp("log") / "server.txt"

@@ -158,7 +158,8 @@ def doubts_of(network: Network, image: np.ndarray, found: Explained, card: Card)
     low = "low confidence: "
     doubts += [Doubt("confidence", text.removeprefix(low)) for text in told if text.startswith(low)]
     doubts += strange(network.strangeness(image))
-    doubts += [Doubt("unlike", text) for text in told if "training set" in text]
+    sizes = [text for text in told if "training set" in text]
+    doubts += [Doubt("unlike", ", and ".join(sizes))] if sizes else []
     sharp, limit = network.sharpness(image), network.sharp.threshold
     if sharp < limit:
         text = f"less sharp than 99 % of the training pictures ({100 * sharp / limit:.0f} % of the limit)"

@@ -51,7 +51,8 @@ def read_upload(content: bytes) -> Upload:
     try:
         pixels = decode_image(content)
     except DataError as error:
-        raise DataError(f"This file {error}.") from None
+        advice = " Save the picture as PNG or JPEG and choose that." if "can be read" in str(error) else ""
+        raise DataError(f"This file {error}.{advice}") from None
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST:
         raise DataError(f"This picture has {width} x {height} pixels; at least {LEAST} a side are needed.")
