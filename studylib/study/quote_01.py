@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from studylib.metrics.estimates import counted
 from studylib.study.quote_04 import number, share, told
 from studylib.study.study import Study
@@ -30,6 +32,8 @@ def quotable(study: Study) -> str:
     if "reveal.marker.cam.rate" in m:
         shown = ", ".join(
             f"{cue} {share(m[f'reveal.{cue}.cam.rate'])} (hidden in {share(m[f'hide.{cue}.cam.rate'])})"
+            if isfinite(m[f"reveal.{cue}.cam.rate"].value)
+            else f"{cue} in no picture that could be judged"
             for cue in ("marker", "either", "outside")
         )
         text += (
