@@ -87,7 +87,8 @@ def outside(kept: dict, report: Path) -> list[str]:
     """
     metrics, here = kept["metrics"], precision_of(report)
     if here != kept["trained_in"]:
-        print(f"study {report.name[:2]}: trained in {here}, tolerances are of {kept['trained_in']}: names are compared")
+        told = f"trained in {here}, tolerances are of {kept['trained_in']}: names alone are compared"
+        print(f"study {report.name[:2]}: {told}")
         metrics = {name: {"value": None, "tolerance": None} for name in metrics}
     return compare(metrics, values_of(report))
 
