@@ -115,7 +115,6 @@ class _Walk:
         own, images, report = self.own, self.images, self.report
         self.say(f"[1/6] images: {len(images.dataset)} of {images.dataset.name}, {len(rows)} of them test")
         table = pd.crosstab(images.parts, images.dataset.table["label"]).rename_axis("part")
-        self.opening = len(report._page)
         report.heading("The images")
         report.table("images", table.assign(groups=_groups(images)), "Images by part and class")
         if not images.known:
@@ -277,17 +276,14 @@ class _Walk:
         report.table("gates_all", gates, "Every rule with its figure")
         metrics = {name: e.to_dict() for name, e in report.metrics.items()}
         compared = comparisons([Report(Path(), "own_own", "own", "audit", 0, {}, metrics, {}, [])])
-        told = report._page[self.opening :]
-        del report._page[self.opening :]
-        report.heading("What may be said")
-        for sentence in headline(self.found, self.said, compared, gates, self.images.unit):
-            report.say(sentence)
-        report.table("what_may_be_said", may_be_said(compared), "By map")
-        if len(compared) and (compared["kind"] == "floor").any() and (compared["measure"] == "auprc").any():
-            hard = hardest_floors(compared)
-            fig = figures_06.floors(hard, "Maps minus the floor that is hardest for them")
-            report.figure(fig, "hardest_floor", caption=f"95 % intervals by {self.images.unit}.")
-        report._page += told
+        with report.above():
+            report.heading("What may be said")
+            for sentence in headline(self.found, self.said, compared, gates):
+                report.say(sentence)
+            report.table("what_may_be_said", may_be_said(compared), "By map")
+            if len(compared) and (compared["kind"] == "floor").any() and (compared["measure"] == "auprc").any():
+                fig = figures_06.floors(hardest_floors(compared), "Maps minus the floor that is hardest for them")
+                report.figure(fig, "hardest_floor", caption=f"95 % intervals by {self.images.unit}.")
 
 
 def _groups(images: OwnImages) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import contextmanager
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -50,6 +51,13 @@ class OwnReport(ReportFolder):
     def heading(self, text: str) -> None:
         """Begin a section of the page."""
         self._page.append(f"</section>\n<section><h2>{escape(text)}</h2>")
+
+    @contextmanager
+    def above(self):
+        """What is put on the page inside the block comes before all that stands there."""
+        told, self._page = self._page, []
+        yield
+        self._page += told
 
     def show(self, table: pd.DataFrame, title: str = "") -> None:
         """Put a table on the page."""

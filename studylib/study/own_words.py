@@ -10,9 +10,7 @@ from studylib.study.across import FLOORS, hardest
 from studylib.study.synthesis_06 import tallied, tally, title_of
 
 
-def headline(
-    found: dict[str, Estimate], said: pd.DataFrame, compared: pd.DataFrame, gates: pd.DataFrame, unit: str
-) -> list[str]:
+def headline(found: dict[str, Estimate], said: pd.DataFrame, compared: pd.DataFrame, gates: pd.DataFrame) -> list[str]:
     """The model, the place, the need, the gates: one sentence each."""
     return [_of_model(found, said), _of_place(compared), _of_need(compared), _of_gates(gates)]
 
