@@ -78,6 +78,16 @@ def test_a_changed_report_makes_it_stale(project):
     assert inputs_digest(project, "06_all", "phantom", "quick", 0) != before
 
 
+def test_a_verdict_on_cost_belongs_to_one_machine(project):
+    verdicts = project / "reports" / "phantom-quick" / "01_demo" / "verdicts.csv"
+    head = "claim,verdict,metric\n1.01,reproduced,loc.a\n1.02,"
+    found = []
+    for word, metric in (("undecided", "cost.a; cost.b"), ("reproduced", "cost.a; cost.b"), ("reproduced", "loc.b")):
+        verdicts.write_text(f"{head}{word},{metric}\n")
+        found.append(digest(folders_read(project, "phantom", "quick")))
+    assert found[0] == found[1] != found[2]
+
+
 def test_close_writes_what_it_read(project):
     opened = Overview.open("06")
     opened.close()

@@ -42,6 +42,7 @@ FAMILIES = ("loc", "auprc", "iou", "pointing", "iou_matched", "faith")
 CUE_RATES = ("reveal", "hide", "peak")
 OUTCOMES = ("better", "equal", "open", "worse", "undefined")
 ROUNDING = 1e-5  # an interval within it of 0 on both sides is two ways of computing one number
+KEPT = ("claim", "topic", "statement", "verdict", "evidence", "reason", "metric")  # of a row of verdicts.csv
 CHOICES = re.compile(r"([\d.]+) \((.*?)\) to ([\d.]+) \((.*?)\), (\d+) choices")
 
 
@@ -176,7 +177,7 @@ def verdict_counts(reports: list[Report]) -> pd.DataFrame:
 
 
 def statements(reports: list[Report]) -> pd.DataFrame:
-    """One row a statement: study, claim, topic, statement, verdict, evidence, reason, run: of the run on real images
+    """One row a statement: study, what `KEPT` names of its verdict, and run: of the run on real images
     where that could judge it, else of the phantoms.
     """
     found: dict[str, dict] = {}
@@ -184,9 +185,7 @@ def statements(reports: list[Report]) -> pd.DataFrame:
         for row in report.verdicts:
             judged = row["verdict"] != "not testable"
             if row["claim"] not in found or judged:
-                kept = {
-                    name: row.get(name, "") for name in ("claim", "topic", "statement", "verdict", "evidence", "reason")
-                }
+                kept = {name: row.get(name, "") for name in KEPT}
                 found[row["claim"]] = {"study": report.study} | kept | {"run": run_of(report)}
     order = sorted(found, key=lambda claim: tuple(int(part) for part in claim.split(".")))
     return pd.DataFrame([found[claim] for claim in order])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -30,14 +32,25 @@ def folders_read(root: Path, data: str, profile: str) -> list[Path]:
 
 
 def digest(folders: list[Path]) -> str:
-    """Sixteen hex digits of what the reports in `folders` found; what took how long, and where, does not count."""
+    """Sixteen hex digits of what the reports in `folders` found; what took how long, and where, does not count, nor do
+    verdicts on cost, which belong to one machine.
+    """
     sha = hashlib.sha256()
     for folder in folders:
-        for name in ("metrics.json", "verdicts.csv", "tables/gates_all.csv"):
+        for name in ("metrics.json", "tables/gates_all.csv"):
             path = folder / name
             sha.update(f"{folder.parent.name}/{folder.name}/{name}\n".encode())
             sha.update(path.read_bytes() if path.is_file() else b"")
+        if (folder / "verdicts.csv").is_file():
+            with (folder / "verdicts.csv").open(encoding="utf-8", newline="") as file:
+                rows = [(row["claim"], row["verdict"]) for row in csv.DictReader(file) if not of_one_machine(row)]
+            sha.update(repr(rows).encode())
     return sha.hexdigest()[:16]
+
+
+def of_one_machine(row: Mapping[str, str]) -> bool:
+    """Whether a verdict rests on what took how long."""
+    return any(name.strip().startswith("cost.") for name in row.get("metric", "").split(";"))
 
 
 class Overview(ReportFolder):

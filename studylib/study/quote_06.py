@@ -126,7 +126,7 @@ def quotable(records: dict[str, Estimate], table: pd.DataFrame, choices: pd.Data
     return (
         "> We judged class activation maps by the protocols of five published studies, each with splits by patient or "
         "the nearest known group, intervals over those groups, and floors that know nothing of the network. Of "
-        f"{records['verdicts.reproduced'].n} statements, {of('verdicts.reproduced')} were reproduced and "
+        f"{records['verdicts.reproduced'].n} statements, cost apart, {of('verdicts.reproduced')} were reproduced and "
         f"{of('verdicts.not_reproduced')} were not. On real images {of('floors.real.better')} maps found the object "
         f"better than the floor that is hardest for them and {of('floors.real.worse')} did worse; on phantoms "
         f"{of('floors.phantom.better')} and {of('floors.phantom.worse')}. What a map marks mattered to the score more "
